@@ -1,0 +1,261 @@
+/**
+ * The numbers of io_uring's ABI (`linux/io_uring.h` up to Linux 6.18), of the socket calls it
+ * carries (`sys/socket.h`, `poll.h`), and of Millrace's own driver operations.
+ *
+ * @module
+ */
+
+/** `enum io_uring_op`: what a submission queue entry asks for. */
+export const Op = {
+  NOP: 0,
+  READV: 1,
+  WRITEV: 2,
+  FSYNC: 3,
+  READ_FIXED: 4,
+  WRITE_FIXED: 5,
+  POLL_ADD: 6,
+  POLL_REMOVE: 7,
+  SYNC_FILE_RANGE: 8,
+  SENDMSG: 9,
+  RECVMSG: 10,
+  TIMEOUT: 11,
+  TIMEOUT_REMOVE: 12,
+  ACCEPT: 13,
+  ASYNC_CANCEL: 14,
+  LINK_TIMEOUT: 15,
+  CONNECT: 16,
+  FALLOCATE: 17,
+  OPENAT: 18,
+  CLOSE: 19,
+  FILES_UPDATE: 20,
+  STATX: 21,
+  READ: 22,
+  WRITE: 23,
+  FADVISE: 24,
+  MADVISE: 25,
+  SEND: 26,
+  RECV: 27,
+  OPENAT2: 28,
+  EPOLL_CTL: 29,
+  SPLICE: 30,
+  PROVIDE_BUFFERS: 31,
+  REMOVE_BUFFERS: 32,
+  TEE: 33,
+  SHUTDOWN: 34,
+  RENAMEAT: 35,
+  UNLINKAT: 36,
+  MKDIRAT: 37,
+  SYMLINKAT: 38,
+  LINKAT: 39,
+  MSG_RING: 40,
+  FSETXATTR: 41,
+  SETXATTR: 42,
+  FGETXATTR: 43,
+  GETXATTR: 44,
+  SOCKET: 45,
+  URING_CMD: 46,
+  SEND_ZC: 47,
+  SENDMSG_ZC: 48,
+  READ_MULTISHOT: 49,
+  WAITID: 50,
+  FUTEX_WAIT: 51,
+  FUTEX_WAKE: 52,
+  FUTEX_WAITV: 53,
+  FIXED_FD_INSTALL: 54,
+  FTRUNCATE: 55,
+  BIND: 56,
+  LISTEN: 57,
+  RECV_ZC: 58,
+  EPOLL_WAIT: 59,
+  READV_FIXED: 60,
+  WRITEV_FIXED: 61,
+  PIPE: 62,
+} as const;
+
+/**
+ * Driver operations: what io_uring has no opcode for, in a private range of the same byte. A driver
+ * executes them, so that a program needs nothing but its ring. All their addresses are arena
+ * offsets, on every backend.
+ */
+export const DriverOp = {
+  /** Local name into `addr` and peer name into `addr2`, see `NAMES_*` in `ring/slots.ts`. */
+  NAMES: 0xc0,
+  /** `setsockopt`: level and name in `addr`, length in `file_index`, value at `addr3`. */
+  SETSOCKOPT: 0xc1,
+  /** `getsockopt`: the same fields; the result is the length written. */
+  GETSOCKOPT: 0xc2,
+  /** Looks up the name at `addr` (`len` bytes); sockaddrs of 28 bytes go to `addr2`. */
+  RESOLVE: 0xc3,
+} as const;
+
+/** The first opcode that is a driver operation. */
+export const FIRST_DRIVER_OP = 0xc0;
+
+/** `IOSQE_*`: how an entry is to be treated. */
+export const SqeFlag = {
+  FIXED_FILE: 1 << 0,
+  IO_DRAIN: 1 << 1,
+  IO_LINK: 1 << 2,
+  IO_HARDLINK: 1 << 3,
+  ASYNC: 1 << 4,
+  BUFFER_SELECT: 1 << 5,
+  CQE_SKIP_SUCCESS: 1 << 6,
+} as const;
+
+/** `IORING_CQE_F_*`: what a completion says beside its result. */
+export const CqeFlag = {
+  BUFFER: 1 << 0,
+  MORE: 1 << 1,
+  SOCK_NONEMPTY: 1 << 2,
+  NOTIF: 1 << 3,
+  BUF_MORE: 1 << 4,
+} as const;
+
+/** The buffer id of a completion that carries {@linkcode CqeFlag.BUFFER}: `flags >>> 16`. */
+export const CQE_BUFFER_SHIFT = 16;
+
+/** `IORING_SETUP_*`. */
+export const SetupFlag = {
+  IOPOLL: 1 << 0,
+  SQPOLL: 1 << 1,
+  SQ_AFF: 1 << 2,
+  CQSIZE: 1 << 3,
+  CLAMP: 1 << 4,
+  ATTACH_WQ: 1 << 5,
+  R_DISABLED: 1 << 6,
+  SUBMIT_ALL: 1 << 7,
+  COOP_TASKRUN: 1 << 8,
+  TASKRUN_FLAG: 1 << 9,
+  SQE128: 1 << 10,
+  CQE32: 1 << 11,
+  SINGLE_ISSUER: 1 << 12,
+  DEFER_TASKRUN: 1 << 13,
+  NO_MMAP: 1 << 14,
+  REGISTERED_FD_ONLY: 1 << 15,
+  NO_SQARRAY: 1 << 16,
+} as const;
+
+/** `IORING_FEAT_*`, what the kernel reports back. */
+export const FeatureFlag = {
+  SINGLE_MMAP: 1 << 0,
+  NODROP: 1 << 1,
+  SUBMIT_STABLE: 1 << 2,
+  RW_CUR_POS: 1 << 3,
+  CUR_PERSONALITY: 1 << 4,
+  FAST_POLL: 1 << 5,
+  EXT_ARG: 1 << 8,
+  CQE_SKIP: 1 << 11,
+} as const;
+
+/** `IORING_ENTER_*`. */
+export const EnterFlag = {
+  GETEVENTS: 1 << 0,
+  SQ_WAKEUP: 1 << 1,
+  SQ_WAIT: 1 << 2,
+  EXT_ARG: 1 << 3,
+  REGISTERED_RING: 1 << 4,
+} as const;
+
+/** Bits of the submission queue's flags word; the consumer sets them. */
+export const SqRingFlag = {
+  NEED_WAKEUP: 1 << 0,
+  CQ_OVERFLOW: 1 << 1,
+  TASKRUN: 1 << 2,
+} as const;
+
+/** Bits of the completion queue's flags word; the program sets them. */
+export const CqRingFlag = {
+  EVENTFD_DISABLED: 1 << 0,
+  /** Ours, on software rings: the program sleeps on the tail and wants to be notified. */
+  NEED_WAKEUP: 1 << 8,
+} as const;
+
+/** `IORING_REGISTER_*`. */
+export const RegisterOp = {
+  BUFFERS: 0,
+  UNREGISTER_BUFFERS: 1,
+  EVENTFD: 4,
+  UNREGISTER_EVENTFD: 5,
+  PROBE: 8,
+  FILES2: 13,
+  UNREGISTER_FILES: 3,
+  PBUF_RING: 22,
+  UNREGISTER_PBUF_RING: 23,
+  SYNC_CANCEL: 24,
+} as const;
+
+/** The `ioprio` bits of receive, send and accept. */
+export const IoPrio = {
+  POLL_FIRST: 1 << 0,
+  RECV_MULTISHOT: 1 << 1,
+  FIXED_BUF: 1 << 2,
+  ZC_REPORT_USAGE: 1 << 3,
+  BUNDLE: 1 << 4,
+  ACCEPT_MULTISHOT: 1 << 0,
+} as const;
+
+/** `IORING_ASYNC_CANCEL_*`. */
+export const CancelFlag = { ALL: 1 << 0, FD: 1 << 1, ANY: 1 << 2, FD_FIXED: 1 << 3 } as const;
+
+/** `IORING_TIMEOUT_*`. */
+export const TimeoutFlag = {
+  ABS: 1 << 0,
+  UPDATE: 1 << 1,
+  LINK_TIMEOUT_UPDATE: 1 << 4,
+  ETIME_SUCCESS: 1 << 5,
+  MULTISHOT: 1 << 6,
+} as const;
+
+/** `IORING_POLL_*`, in the `len` of a poll. */
+export const PollFlag = { ADD_MULTI: 1 << 0, UPDATE_EVENTS: 1 << 1, UPDATE_USER_DATA: 1 << 2 } as
+  const;
+
+/** `poll(2)` events. */
+export const Poll = {
+  IN: 0x001,
+  PRI: 0x002,
+  OUT: 0x004,
+  ERR: 0x008,
+  HUP: 0x010,
+  NVAL: 0x020,
+  RDHUP: 0x2000,
+} as const;
+
+/** `MSG_*` flags of send and receive. */
+export const Msg = {
+  OOB: 0x01,
+  PEEK: 0x02,
+  TRUNC: 0x20,
+  DONTWAIT: 0x40,
+  WAITALL: 0x100,
+  NOSIGNAL: 0x4000,
+} as const;
+
+/** Socket types and their flags. */
+export const Sock = {
+  STREAM: 1,
+  DGRAM: 2,
+  RAW: 3,
+  SEQPACKET: 5,
+  CLOEXEC: 0o2000000,
+  NONBLOCK: 0o4000,
+} as const;
+
+/** The `how` of `shutdown(2)`. */
+export const Shut = { RD: 0, WR: 1, RDWR: 2 } as const;
+
+/** Levels and names of socket options (`socket(7)`, `tcp(7)`, `ip(7)`, `ipv6(7)`). */
+export const SockOpt = {
+  SOL_SOCKET: 1,
+  IPPROTO_TCP: 6,
+  IPPROTO_IPV6: 41,
+  SO_REUSEADDR: 2,
+  SO_ERROR: 4,
+  SO_SNDBUF: 7,
+  SO_RCVBUF: 8,
+  SO_KEEPALIVE: 9,
+  SO_LINGER: 13,
+  SO_REUSEPORT: 15,
+  TCP_NODELAY: 1,
+  IPV6_V6ONLY: 26,
+} as const;

@@ -1,0 +1,148 @@
+/**
+ * Provided buffers: the pool that receives take their memory from at the moment bytes arrive, so
+ * that ten thousand idle connections hold none.
+ *
+ * A buffer is with the consumer, or it is out: held by leases and by sends in flight, counted per
+ * buffer. When the count falls to zero it goes back to the consumer.
+ *
+ * @module
+ */
+
+import { loadAcquireHalf, storeReleaseHalf } from "./barrier.ts";
+import type { RingMemory } from "./memory.ts";
+import { IOVEC, URING_BUF } from "./abi/layout.ts";
+
+/** The group id that a ring's own provided buffers have. */
+export const BUFFER_GROUP = 0;
+
+const DESCRIPTOR_WORDS_SHIFT = 2;
+const TAIL_HALF = URING_BUF.RESERVED / 2;
+const POISON = 0xde;
+
+if (URING_BUF.SIZE !== IOVEC.SIZE) throw new Error("io_uring_buf and iovec differ in size");
+
+/** One group of provided buffers, from the program's side. */
+export class ProvidedBuffers {
+  /** Buffers in the group. */
+  readonly count: number;
+  /** Bytes in each. */
+  readonly bytes: number;
+  /** Buffers that the consumer can still take. */
+  available: number;
+  /** Ids given back while {@linkcode ProvidedBuffers.isRing} is false; the owner resubmits them. */
+  readonly returned: number[] = [];
+  /** False where the consumer takes buffers by PROVIDE_BUFFERS operations instead of a ring. */
+  isRing = true;
+  /** Overwrite buffers when they go back, so that a view kept too long shows it. */
+  poison = false;
+  readonly #memory: RingMemory;
+  readonly #first: number;
+  readonly #tailIndex: number;
+  readonly #mask: number;
+  readonly #holders: Uint16Array;
+  #tail = 0;
+  #published = 0;
+
+  /** @param memory where descriptors and buffers are; all buffers start with the consumer */
+  constructor(memory: RingMemory) {
+    this.#memory = memory;
+    this.count = memory.plan.bufferCount;
+    this.bytes = memory.plan.bufferBytes;
+    this.available = this.count;
+    this.#first = memory.at.descriptors >> 2;
+    this.#tailIndex = (memory.at.descriptors >> 1) + TAIL_HALF;
+    this.#mask = this.count - 1;
+    this.#holders = new Uint16Array(this.count);
+    for (let id = 0; id < this.count; id++) this.#add(id);
+    this.publish();
+  }
+
+  /** Buffers that leases or sends hold now. */
+  get held(): number {
+    return this.count - this.available;
+  }
+
+  /** The byte offset of a buffer in ring memory. */
+  offsetOf(id: number): number {
+    return this.#memory.at.buffers + id * this.bytes;
+  }
+
+  /** Notes that the consumer put bytes into a buffer; the caller is its first holder. */
+  arrive(id: number): void {
+    this.available--;
+    this.#holders[id] = 1;
+  }
+
+  /** Adds a holder. */
+  retain(id: number): void {
+    this.#holders[id]++;
+  }
+
+  /** Drops a holder; the last one gives the buffer back. */
+  release(id: number): void {
+    const holders = --this.#holders[id];
+    if (holders !== 0) return;
+    if (this.poison) {
+      const start = this.offsetOf(id);
+      this.#memory.bytes.fill(POISON, start, start + this.bytes);
+    }
+    this.available++;
+    if (this.isRing) this.#add(id);
+    else this.returned.push(id);
+  }
+
+  /** Lets the consumer see the buffers that came back. */
+  publish(): void {
+    if (this.#tail === this.#published) return;
+    this.#published = this.#tail;
+    storeReleaseHalf(this.#memory.halves, this.#tailIndex, this.#tail & 0xffff);
+  }
+
+  #add(id: number): void {
+    const words = this.#memory.words;
+    const at = this.#first + ((this.#tail & this.#mask) << DESCRIPTOR_WORDS_SHIFT);
+    const address = this.#memory.base + this.offsetOf(id);
+    words[at] = address | 0;
+    words[at + 1] = (address / 4294967296) | 0;
+    words[at + 2] = this.bytes;
+    this.#memory.halves[(at << 1) + URING_BUF.ID / 2] = id;
+    this.#tail = (this.#tail + 1) | 0;
+  }
+}
+
+/** The consumer's side of a provided-buffer ring, for software consumers. */
+export class BufferSupply {
+  /** The buffer that {@linkcode BufferSupply.take} found: its id. */
+  id = 0;
+  /** Its byte offset in ring memory. */
+  offset = 0;
+  /** Its length in bytes. */
+  bytes = 0;
+  readonly #memory: RingMemory;
+  readonly #first: number;
+  readonly #tailIndex: number;
+  readonly #mask: number;
+  #head = 0;
+
+  /** @param memory the ring's memory */
+  constructor(memory: RingMemory) {
+    this.#memory = memory;
+    this.#first = memory.at.descriptors >> 2;
+    this.#tailIndex = (memory.at.descriptors >> 1) + TAIL_HALF;
+    this.#mask = memory.plan.bufferCount - 1;
+  }
+
+  /** Takes the next buffer into `id`, `offset` and `bytes`. @returns false when there is none */
+  take(): boolean {
+    if (this.#mask < 0) return false;
+    const tail = loadAcquireHalf(this.#memory.halves, this.#tailIndex);
+    if (tail === (this.#head & 0xffff)) return false;
+    const at = this.#first + ((this.#head & this.#mask) << DESCRIPTOR_WORDS_SHIFT);
+    const words = this.#memory.words;
+    this.offset = (words[at] >>> 0) + words[at + 1] * 4294967296 - this.#memory.base;
+    this.bytes = words[at + 2];
+    this.id = this.#memory.halves[(at << 1) + URING_BUF.ID / 2];
+    this.#head = (this.#head + 1) | 0;
+    return true;
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * What a backend is to the reactor: whoever consumes the submission queue, and the ways to run
+ * again later, to sleep, and to stay alive. Clocks and timers reach `ring/` only through it.
+ *
+ * @module
+ */
+
+import type { RingGeometry } from "./geometry.ts";
+import type { RingMemory } from "./memory.ts";
+
+/** What a driver calls to run the reactor. */
+export interface DriverHost {
+  /** Runs one turn: after {@linkcode RingDriver.defer} or {@linkcode RingDriver.breathe}. */
+  run(): void;
+  /** Says that completions may be there; does nothing while a turn is scheduled anyway. */
+  wake(): void;
+}
+
+/** A consumer of one ring. */
+export interface RingDriver {
+  /** "kernel", "host", ... */
+  readonly kind: string;
+  /** Why this backend and not a better one, or what it had to do without; "" when nothing. */
+  readonly why: string;
+  readonly memory: RingMemory;
+  /** The main queue pair. */
+  readonly main: RingGeometry;
+  /** The queue pair for driver operations where the main one is a kernel's, else null. */
+  readonly side: RingGeometry | null;
+  /** Per opcode: 1 where its entries go to the side queue. */
+  readonly routes: Uint8Array;
+  /** Per opcode: 1 where this driver can do it. */
+  readonly supported: Uint8Array;
+  /** What multishot operations, provided-buffer rings ... this driver has. */
+  readonly features: DriverFeatures;
+  /** Empty turns to spin through before sleeping. */
+  readonly spinTurns: number;
+  /** Busy turns between two {@linkcode RingDriver.breathe}, 0 for never. */
+  readonly breatheTurns: number;
+  /** Binds the reactor; called once, before anything else. */
+  start(host: DriverHost): void;
+  /**
+   * Submits what is published and takes what is complete, without blocking.
+   *
+   * @param pending entries that the consumer has not taken
+   * @returns 0 or more, or `-errno` when the entries must be submitted again later
+   */
+  enter(pending: number): number;
+  /** Consumes the side queue. */
+  enterSide(): void;
+  /** Runs a turn soon. */
+  defer(): void;
+  /** Runs a turn after everything else in the event loop had its chance. */
+  breathe(): void;
+  /**
+   * Prepares to be woken by the next completion.
+   *
+   * @param alive whether the process must stay alive for it
+   * @returns false when completions are there already
+   */
+  sleep(alive: boolean): boolean;
+  /** Says whether the process must stay alive, while asleep. */
+  keepAlive(alive: boolean): void;
+  /** Milliseconds on a monotonic clock; virtual where time is. */
+  now(): number;
+  /** Frees everything; nothing may be in flight. */
+  close(): Promise<void>;
+}
+
+/** What a consumer can do beyond the plainest ring. */
+export interface DriverFeatures {
+  readonly multishotAccept: boolean;
+  readonly multishotReceive: boolean;
+  readonly bufferRing: boolean;
+}

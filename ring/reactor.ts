@@ -1,0 +1,413 @@
+/**
+ * The reactor: one ring's event loop. Under traffic it takes one turn per macrotask (publish, enter
+ * once to submit and reap, hand out completions); idle, it spins briefly and then sleeps until the
+ * driver wakes it. It keeps the process alive exactly while referenced work is pending.
+ *
+ * ```text
+ *            kick()                    nothing happened for spinTurns turns
+ *   asleep ----------> scheduled ---------------------------------------> asleep
+ *     ^  driver.wake()     |  ^
+ *     |                    v  | defer(), or breathe() every breatheTurns busy turns
+ *     +---- (no work) ---- turn
+ * ```
+ *
+ * @module
+ */
+
+import type { Words } from "./barrier.ts";
+import { ProvidedBuffers } from "./buffers.ts";
+import { Arena } from "./arena.ts";
+import { CompletionQueue, type CompletionSink } from "./completion.ts";
+import { Counter, Counters } from "./counters.ts";
+import { type Deadline, Deadlines, type DeadlineTarget } from "./deadlines.ts";
+import type { DriverHost, RingDriver } from "./driver.ts";
+import type { RingMemory } from "./memory.ts";
+import { type CompletionTarget, IGNORED_SLOT, Scratch, SCRATCH_BYTES, Slots } from "./slots.ts";
+import { SubmissionQueue } from "./submission.ts";
+import {
+  W_ADDRESS,
+  W_BUFFER_GROUP,
+  W_FD,
+  W_LENGTH,
+  W_OFFSET,
+  W_OPERATION_FLAGS,
+  W_USER_DATA,
+} from "./abi/layout.ts";
+import { CancelFlag, Op, SqeFlag, TimeoutFlag } from "./abi/opcodes.ts";
+
+/** Completions handed out in one turn before the event loop gets its share. */
+const TURN_LIMIT = 8192;
+
+/** The error of a full submission path that clears by itself: EAGAIN, EBUSY, EINTR. */
+const TRANSIENT: ReadonlySet<number> = new Set([-11, -16, -4]);
+
+const TAG_TIMEOUT = 0;
+const HIGH = 4294967296;
+
+/** Whoever waits for provided buffers or arena memory to come back. */
+export interface Starved {
+  /** Tries again. @returns false when there was still not enough */
+  resume(): boolean;
+}
+
+/** One ring's event loop, and the calls that put entries into it. */
+export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
+  readonly driver: RingDriver;
+  readonly memory: RingMemory;
+  readonly buffers: ProvidedBuffers;
+  readonly arena: Arena;
+  readonly slots: Slots;
+  readonly counters: Counters;
+  /** The view that the last {@linkcode Reactor.entry} points into. */
+  entries: Words;
+  /** Work that keeps the process alive. */
+  references = 0;
+  /** Whether the driver is gone. */
+  isClosed = false;
+  readonly #main: SubmissionQueue;
+  readonly #completions: CompletionQueue;
+  readonly #side: SubmissionQueue | null;
+  readonly #sideCompletions: CompletionQueue | null;
+  readonly #deadlines = new Deadlines();
+  readonly #starvedOfBuffers: Starved[] = [];
+  readonly #starvedOfArena: Starved[] = [];
+  #timeoutSlot = -1;
+  #timeoutAt = Infinity;
+  #scheduled = false;
+  /** Asked for while a turn ran: the next one must follow. */
+  #kicked = false;
+  #breathing = false;
+  #inTurn = false;
+  #quietTurns = 0;
+  #busyTurns = 0;
+  #now = -1;
+  #idle: (() => void)[] = [];
+
+  /** @param driver a started-up consumer; the reactor binds itself to it */
+  constructor(driver: RingDriver) {
+    this.driver = driver;
+    this.memory = driver.memory;
+    this.buffers = new ProvidedBuffers(driver.memory);
+    this.buffers.isRing = driver.features.bufferRing;
+    this.arena = new Arena(driver.memory.at.arena, driver.memory.plan.arenaBytes);
+    this.slots = new Slots(driver.memory.plan.slots);
+    this.counters = new Counters(driver.memory);
+    this.#main = new SubmissionQueue(driver.main);
+    this.#completions = new CompletionQueue(driver.main);
+    this.#side = driver.side === null ? null : new SubmissionQueue(driver.side);
+    this.#sideCompletions = driver.side === null ? null : new CompletionQueue(driver.side);
+    this.entries = this.#main.entries;
+    driver.start(this);
+    if (!this.buffers.isRing) this.#provideAll();
+  }
+
+  /** Operations in flight, the ring's own timer not among them. */
+  get inFlight(): number {
+    return this.slots.inFlight - (this.#timeoutSlot >= 0 ? 1 : 0);
+  }
+
+  /** Milliseconds on the driver's clock, read once a turn. */
+  get now(): number {
+    if (this.#now < 0) this.#now = this.driver.now();
+    return this.#now;
+  }
+
+  /** Entries that had to wait for room in the submission queue, ever. */
+  get spilled(): number {
+    return this.#main.spilled + (this.#side?.spilled ?? 0);
+  }
+
+  /**
+   * Takes the next submission entry, zeroed but for opcode, descriptor and user data, and makes
+   * sure that a turn will submit it.
+   *
+   * @param head opcode in bits 0-7, SQE flags in bits 8-15, ioprio in bits 16-31
+   * @param fd the descriptor, -1 for none
+   * @param slot from {@linkcode Slots.take}, or `IGNORED_SLOT`
+   * @returns the index of the entry's first word in {@linkcode Reactor.entries}
+   */
+  entry(head: number, fd: number, slot: number): number {
+    const isSide = this.driver.routes[head & 0xff] !== 0;
+    const queue = isSide ? this.#side! : this.#main;
+    const at = queue.acquire();
+    const words = queue.entries;
+    this.entries = words;
+    words[at] = head;
+    words[at + W_FD] = fd;
+    words[at + W_USER_DATA] = slot;
+    words[at + W_USER_DATA + 1] = this.slots.generation(slot);
+    if (!this.#kicked) this.kick();
+    return at;
+  }
+
+  /** What to add to an offset in ring memory to make it an address for this opcode. */
+  baseOf(opcode: number): number {
+    return this.driver.routes[opcode] !== 0 ? 0 : this.memory.base;
+  }
+
+  /** Writes a 64-bit address or offset into two words of the entry taken last. */
+  setLong(at: number, value: number): void {
+    this.entries[at] = value | 0;
+    this.entries[at + 1] = Math.floor(value / HIGH);
+  }
+
+  /** The byte offset of a slot's scratch bytes. */
+  scratchOf(slot: number): number {
+    return this.memory.at.scratch + slot * SCRATCH_BYTES;
+  }
+
+  /** Asks for the cancellation of an operation in flight; its own completion tells the outcome. */
+  cancel(slot: number): void {
+    const generation = this.slots.generation(slot);
+    const at = this.entry(Op.ASYNC_CANCEL, -1, IGNORED_SLOT);
+    this.entries[at + W_ADDRESS] = slot;
+    this.entries[at + W_ADDRESS + 1] = generation;
+  }
+
+  /** Asks for the cancellation of everything in flight on this ring. */
+  cancelAll(): void {
+    const at = this.entry(Op.ASYNC_CANCEL, -1, IGNORED_SLOT);
+    this.entries[at + W_OPERATION_FLAGS] = CancelFlag.ANY | CancelFlag.ALL;
+  }
+
+  /** Arms a deadline on the ring's time. @param delayMs from now, 0 or more */
+  armDeadline(delayMs: number, target: DeadlineTarget, tag: number): Deadline {
+    const deadline = this.#deadlines.arm(this.driver.now() + delayMs, target, tag);
+    this.#armTimeout();
+    return deadline;
+  }
+
+  /** Disarms a deadline. */
+  disarmDeadline(deadline: Deadline): void {
+    this.#deadlines.disarm(deadline);
+  }
+
+  /** Has `starved` resumed when a provided buffer comes back. */
+  awaitBuffers(starved: Starved): void {
+    this.#starvedOfBuffers.push(starved);
+    if (this.buffers.available > 0) this.kick();
+  }
+
+  /** Has `starved` resumed when arena memory comes back. */
+  awaitArena(starved: Starved): void {
+    this.#starvedOfArena.push(starved);
+  }
+
+  /** Gives an arena block back, and resumes whoever waited for it. */
+  giveArena(offset: number): void {
+    this.arena.give(offset);
+    if (this.#starvedOfArena.length > 0) this.kick();
+  }
+
+  /** Adds work that keeps the process alive. */
+  reference(): void {
+    if (this.references++ === 0 && !this.#scheduled) this.driver.keepAlive(true);
+  }
+
+  /** Removes it. */
+  dereference(): void {
+    if (--this.references === 0 && !this.#scheduled) this.driver.keepAlive(false);
+  }
+
+  /** Makes sure that a turn will run. */
+  kick(): void {
+    this.#kicked = true;
+    if (this.#scheduled || this.isClosed) return;
+    this.#scheduled = true;
+    this.driver.defer();
+  }
+
+  /** {@inheritDoc DriverHost.wake} */
+  wake(): void {
+    if (this.isClosed || (this.#scheduled && !this.#breathing)) return;
+    this.counters.add(Counter.wakes, 1);
+    this.run();
+  }
+
+  /** Runs one turn and schedules the next, or sleeps. */
+  run(): void {
+    if (this.isClosed || this.#inTurn) return;
+    this.#breathing = false;
+    this.#scheduled = true;
+    this.#kicked = false;
+    this.#inTurn = true;
+    let count = 0;
+    try {
+      count = this.#cycle();
+    } finally {
+      this.#inTurn = false;
+      if (!this.isClosed) this.#schedule(count);
+    }
+  }
+
+  /** Resolves when nothing is in flight any more. */
+  async whenIdle(): Promise<void> {
+    while (this.inFlight > 0 && !this.isClosed) {
+      await new Promise<void>((resolve) => this.#idle.push(resolve));
+    }
+  }
+
+  /** Waits until nothing is in flight, then frees the driver. */
+  async close(): Promise<void> {
+    if (this.isClosed) return;
+    await this.whenIdle();
+    while (this.#timeoutSlot >= 0) {
+      this.cancel(this.#timeoutSlot);
+      await new Promise<void>((resolve) => this.#idle.push(resolve));
+    }
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.driver.keepAlive(false);
+    await this.driver.close();
+  }
+
+  /** {@inheritDoc CompletionSink.complete} */
+  complete(userLow: number, userHigh: number, result: number, flags: number): void {
+    this.slots.dispatch(userLow, userHigh, result, flags);
+  }
+
+  /** {@inheritDoc CompletionTarget.onCompletion} */
+  onCompletion(_tag: number, _result: number, _flags: number, slot: number): void {
+    if (slot !== this.#timeoutSlot) return;
+    this.#timeoutSlot = -1;
+    this.#timeoutAt = Infinity;
+  }
+
+  /** Publish, enter, reap, and what follows from it. @returns how much happened */
+  #cycle(): number {
+    this.#now = -1;
+    this.#publishBuffers();
+    if (this.#side !== null) this.#side.publish();
+    const pending = this.#main.publish();
+    const entered = this.driver.enter(pending);
+    if (entered < 0 && !TRANSIENT.has(entered)) {
+      throw new Error(`the ring cannot be entered: errno ${-entered}`);
+    }
+    let count = this.#completions.drain(this, TURN_LIMIT);
+    if (this.#side !== null) count += this.#cycleSide();
+    if (this.#deadlines.size > 0) {
+      this.#now = -1;
+      count += this.#deadlines.fire(this.now);
+      this.#armTimeout();
+    }
+    this.#resumeStarved();
+    this.counters.add(Counter.turns, 1);
+    if (this.#idle.length > 0 && this.inFlight === 0) this.#tellIdle();
+    return count;
+  }
+
+  /** Driver operations complete within the turn that asked for them where the driver is here. */
+  #cycleSide(): number {
+    let count = 0;
+    while (true) {
+      if (this.#side!.hasPending) this.#side!.publish();
+      this.driver.enterSide();
+      const drained = this.#sideCompletions!.drain(this, TURN_LIMIT);
+      count += drained;
+      if (drained === 0 || !this.#side!.hasPending) return count;
+    }
+  }
+
+  #schedule(count: number): void {
+    if (count > 0 || this.#kicked) {
+      this.#quietTurns = 0;
+    } else if (++this.#quietTurns > this.driver.spinTurns) {
+      this.#quietTurns = 0;
+      this.#scheduled = false;
+      if (this.driver.sleep(this.references > 0)) return;
+      this.#scheduled = true;
+    }
+    const breathe = this.driver.breatheTurns;
+    // Work that must not keep the process alive is polled through the driver's own wake-up, which
+    // can be unreferenced; a deferred turn cannot.
+    if (breathe > 0 && (++this.#busyTurns >= breathe || this.references === 0)) {
+      this.#busyTurns = 0;
+      this.#breathing = true;
+      this.driver.keepAlive(this.references > 0);
+      this.driver.breathe();
+    } else {
+      this.driver.defer();
+    }
+  }
+
+  #publishBuffers(): void {
+    const buffers = this.buffers;
+    if (buffers.isRing) {
+      buffers.publish();
+      return;
+    }
+    for (let id = buffers.returned.pop(); id !== undefined; id = buffers.returned.pop()) {
+      this.#provide(id, 1);
+    }
+  }
+
+  #provideAll(): void {
+    this.#provide(0, this.buffers.count);
+  }
+
+  #provide(id: number, count: number): void {
+    const at = this.entry(
+      Op.PROVIDE_BUFFERS | (SqeFlag.CQE_SKIP_SUCCESS << 8),
+      count,
+      IGNORED_SLOT,
+    );
+    this.setLong(at + W_ADDRESS, this.memory.base + this.buffers.offsetOf(id));
+    this.entries[at + W_LENGTH] = this.buffers.bytes;
+    this.entries[at + W_OFFSET] = id;
+    this.entries[at + W_BUFFER_GROUP] = 0;
+  }
+
+  #resumeStarved(): void {
+    let tries = Math.min(this.#starvedOfBuffers.length, this.buffers.available);
+    if (tries > 0) this.#publishBuffers();
+    while (tries-- > 0) this.#starvedOfBuffers.shift()!.resume();
+    const waiting = this.#starvedOfArena;
+    while (waiting.length > 0 && waiting[0].resume()) waiting.shift();
+  }
+
+  /** Keeps one TIMEOUT in the ring, due no later than the earliest deadline. */
+  #armTimeout(): void {
+    const next = this.#deadlines.next;
+    if (next >= this.#timeoutAt) return;
+    const delayMs = Math.max(0, next - this.driver.now());
+    if (this.#timeoutSlot >= 0) {
+      this.#timeoutAt = next;
+      this.#writeTimespec(this.#timeoutSlot, delayMs, true);
+      return;
+    }
+    const slot = this.slots.takeReserved(this, TAG_TIMEOUT);
+    if (slot < 0) return;
+    this.#timeoutSlot = slot;
+    this.#timeoutAt = next;
+    this.#writeTimespec(slot, delayMs, false);
+  }
+
+  #writeTimespec(slot: number, delayMs: number, isUpdate: boolean): void {
+    const offset = this.scratchOf(slot) + Scratch.TIMESPEC;
+    const seconds = Math.floor(delayMs / 1000);
+    const words = this.memory.words;
+    words[offset >> 2] = seconds | 0;
+    words[(offset >> 2) + 1] = Math.floor(seconds / HIGH);
+    words[(offset >> 2) + 2] = Math.ceil((delayMs - seconds * 1000) * 1e6);
+    words[(offset >> 2) + 3] = 0;
+    const address = this.memory.base + offset;
+    if (isUpdate) {
+      const generation = this.slots.generation(slot);
+      const at = this.entry(Op.TIMEOUT_REMOVE, -1, IGNORED_SLOT);
+      this.entries[at + W_ADDRESS] = slot;
+      this.entries[at + W_ADDRESS + 1] = generation;
+      this.setLong(at + W_OFFSET, address);
+      this.entries[at + W_OPERATION_FLAGS] = TimeoutFlag.UPDATE;
+    } else {
+      const at = this.entry(Op.TIMEOUT, -1, slot);
+      this.setLong(at + W_ADDRESS, address);
+      this.entries[at + W_LENGTH] = 1;
+    }
+  }
+
+  #tellIdle(): void {
+    const waiting = this.#idle;
+    this.#idle = [];
+    for (const resolve of waiting) resolve();
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * Operations in flight: each holds a slot from submission to its terminal completion.
+ *
+ * `user_data` is the slot's index in its low half and the slot's generation in its high half. A
+ * completion whose generation is not the slot's own is late or forged: it is counted and ignored.
+ * What an operation's entry points at (sockaddr, msghdr, iovec, timespec) lives in the slot's
+ * scratch bytes, so it stays put until the terminal completion on every backend.
+ *
+ * @module
+ */
+
+import { MSGHDR, TIMESPEC } from "./abi/layout.ts";
+
+/** Scratch bytes of one slot. */
+export const SCRATCH_BYTES = 256;
+
+/** Where `DriverOp.NAMES` writes in a slot's scratch bytes, and where timeouts keep a timespec. */
+export const Scratch = {
+  /** A sockaddr: bind, connect, or the local name. */
+  SOCKADDR: 0,
+  /** The peer's sockaddr. */
+  PEER: 112,
+  /** Length of the local name, a 32-bit word. */
+  SOCKADDR_LENGTH: 224,
+  /** Length of the peer's name, a 32-bit word. */
+  PEER_LENGTH: 228,
+  /** A `__kernel_timespec`. */
+  TIMESPEC: 232,
+  /** A `msghdr`, followed by its vector. */
+  MSGHDR: 0,
+  /** The vector of a `msghdr`. */
+  IOVEC: 64,
+} as const;
+
+/** Elements of the vector that fits into scratch bytes. */
+export const SCRATCH_IOVECS = 12;
+
+if (Scratch.TIMESPEC + TIMESPEC.SIZE > SCRATCH_BYTES) throw new Error("scratch: timespec");
+if (MSGHDR.SIZE > Scratch.IOVEC) throw new Error("scratch: msghdr");
+
+/** Slots kept back for CLOSE and CANCEL, which never wait for others. */
+export const RESERVED_SLOTS = 64;
+
+/** The slot of entries whose completion nobody awaits. */
+export const IGNORED_SLOT = 0;
+
+const START_SLOTS = 1024;
+
+/** Whoever owns an operation. */
+export interface CompletionTarget {
+  /**
+   * @param tag what the owner gave when it began the operation
+   * @param result the result, or `-errno`
+   * @param flags `IORING_CQE_F_*`; without `MORE` the slot is free again
+   * @param slot the slot; its scratch bytes hold until the owner begins another operation
+   */
+  onCompletion(tag: number, result: number, flags: number, slot: number): void;
+}
+
+const ignored: CompletionTarget = { onCompletion(): void {} };
+
+/** The table of operations in flight. */
+export class Slots {
+  /** Operations in flight now. */
+  inFlight = 0;
+  /** Completions that no operation in flight was waiting for, ever. */
+  late = 0;
+  readonly capacity: number;
+  #targets: CompletionTarget[];
+  #tags: Int32Array;
+  #generations: Int32Array;
+  #free: Int32Array;
+  #freeCount = 0;
+  #allocated = 1;
+
+  /** @param capacity the most slots, the reserved ones and the ignored one among them */
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    const size = Math.min(capacity, START_SLOTS);
+    this.#targets = [ignored];
+    this.#tags = new Int32Array(size);
+    this.#generations = new Int32Array(size);
+    this.#free = new Int32Array(size);
+  }
+
+  /**
+   * Takes a slot.
+   *
+   * @returns its index, or -1 when all but the reserved ones are taken
+   */
+  take(target: CompletionTarget, tag: number): number {
+    if (this.inFlight >= this.capacity - RESERVED_SLOTS) return -1;
+    return this.takeReserved(target, tag);
+  }
+
+  /** Takes a slot, a reserved one if need be: only for CLOSE and the like, which free others. */
+  takeReserved(target: CompletionTarget, tag: number): number {
+    let slot: number;
+    if (this.#freeCount > 0) {
+      slot = this.#free[--this.#freeCount];
+      this.#targets[slot] = target;
+    } else {
+      if (this.#allocated >= this.capacity) return -1;
+      slot = this.#allocated++;
+      if (slot >= this.#tags.length) this.#grow();
+      this.#targets.push(target);
+    }
+    this.#tags[slot] = tag;
+    this.inFlight++;
+    return slot;
+  }
+
+  /** The generation that goes into the high half of `user_data`. */
+  generation(slot: number): number {
+    return this.#generations[slot];
+  }
+
+  /** Whether a slot is in flight for this target. */
+  belongsTo(slot: number, target: CompletionTarget): boolean {
+    return this.#targets[slot] === target;
+  }
+
+  /** Gives back a slot whose entry was never submitted. */
+  abandon(slot: number): void {
+    this.#release(slot);
+  }
+
+  /** Finds the operation of a completion and tells its owner. */
+  dispatch(slot: number, generation: number, result: number, flags: number): void {
+    if (slot < 0 || slot >= this.#allocated || this.#generations[slot] !== generation) {
+      this.late++;
+      return;
+    }
+    const target = this.#targets[slot];
+    if (target === ignored) {
+      if (slot !== IGNORED_SLOT) this.late++;
+      return;
+    }
+    const tag = this.#tags[slot];
+    // IORING_CQE_F_MORE: the operation goes on, and keeps its slot.
+    if ((flags & 2) === 0) this.#release(slot);
+    target.onCompletion(tag, result, flags, slot);
+  }
+
+  #release(slot: number): void {
+    this.#targets[slot] = ignored;
+    this.#generations[slot] = (this.#generations[slot] + 1) | 0;
+    this.#free[this.#freeCount++] = slot;
+    this.inFlight--;
+  }
+
+  #grow(): void {
+    const size = Math.min(this.capacity, this.#tags.length * 2);
+    this.#tags = extend(this.#tags, size);
+    this.#generations = extend(this.#generations, size);
+    this.#free = extend(this.#free, size);
+  }
+}
+
+function extend(words: Int32Array, size: number): Int32Array {
+  const grown = new Int32Array(size);
+  grown.set(words);
+  return grown;
+}
