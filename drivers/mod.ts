@@ -1,84 +1,14 @@
 /**
- * Opens a backend by name: the one place that knows which drivers there are. Drivers are imported
- * when they are asked for, so that a program on one backend loads no other.
+ * The backends: whoever consumes a ring's submission queue.
  *
  * @module
  */
 
-import type { RingDriver } from "../ring/driver.ts";
-import type { MemoryPlan } from "../ring/memory.ts";
-
-/** The backends a program can ask for by name. */
-export type BackendName = "auto" | "kernel" | "host";
-
-/** Features of the kernel to do without, for tests of what older kernels have. */
-export interface FeatureMask {
-  /** Do without rings in our own memory (Linux 6.5). */
-  readonly noMmap?: boolean;
-  /** Do without deferred task work (Linux 6.1) and what comes with it. */
-  readonly deferTaskrun?: boolean;
-  /** Do without multishot receive (Linux 6.0). */
-  readonly multishotReceive?: boolean;
-  /** Do without multishot accept (Linux 5.19). */
-  readonly multishotAccept?: boolean;
-  /** Do without provided-buffer rings (Linux 5.19). */
-  readonly bufferRing?: boolean;
-  /** Do without direct descriptors (Linux 5.5, allocated ones 5.19). */
-  readonly directDescriptors?: boolean;
-  /** Do without the wake channel, as when `--allow-net=127.0.0.1` is not granted. */
-  readonly wakeChannel?: boolean;
-  /** Opcodes to treat as unknown to the kernel. */
-  readonly opcodes?: readonly number[];
-}
-
-/** What is asked of {@linkcode openDriver}. */
-export interface DriverRequest {
-  readonly backend: BackendName;
-  readonly plan: MemoryPlan;
-  /** Run the driver in a Worker of its own, where the backend can. */
-  readonly worker: boolean;
-  readonly without: FeatureMask;
-}
-
-/** What a driver needs to open. */
-export interface DriverOptions {
-  readonly plan: MemoryPlan;
-  readonly worker: boolean;
-  readonly without: FeatureMask;
-  /** Why this driver was taken instead of a better one, "" when it was asked for. */
-  readonly why: string;
-}
-
-/** A driver, or the sentence that says why it cannot start. */
-export type DriverOutcome = { readonly driver: RingDriver } | { readonly refusal: string };
-
-async function openKernel(options: DriverOptions): Promise<DriverOutcome> {
-  const { openKernelDriver } = await import("./kernel/mod.ts");
-  return await openKernelDriver(options);
-}
-
-async function openHost(options: DriverOptions): Promise<DriverOutcome> {
-  const { openHostDriver } = await import("./host/mod.ts");
-  return await openHostDriver(options);
-}
-
-/**
- * Opens a backend; `auto` takes the kernel's io_uring where it starts and plain Deno elsewhere.
- *
- * @returns the driver, or why there is none
- */
-export async function openDriver(request: DriverRequest): Promise<DriverOutcome> {
-  const { plan, worker, without } = request;
-  const options = { plan, worker, without, why: "" };
-  switch (request.backend) {
-    case "kernel":
-      return await openKernel(options);
-    case "host":
-      return await openHost(options);
-    case "auto": {
-      const outcome = await openKernel(options);
-      if ("driver" in outcome) return outcome;
-      return await openHost({ ...options, why: outcome.refusal });
-    }
-  }
-}
+export { openDriver } from "./open.ts";
+export type {
+  BackendName,
+  DriverOptions,
+  DriverOutcome,
+  DriverRequest,
+  FeatureMask,
+} from "./options.ts";

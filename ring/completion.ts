@@ -20,6 +20,12 @@ export interface CompletionSink {
   complete(userLow: number, userHigh: number, result: number, flags: number): void;
 }
 
+/** Whether a queue pair holds completions that its program has not taken. */
+export function hasCompletions(geometry: RingGeometry): boolean {
+  const { words, cqTail, cqHead } = geometry;
+  return loadAcquire(words, cqTail) !== loadAcquire(words, cqHead);
+}
+
 /** Takes completion queue entries; one thread owns it. */
 export class CompletionQueue {
   readonly #geometry: RingGeometry;
@@ -38,6 +44,11 @@ export class CompletionQueue {
   /** Whether a completion waits. */
   get isReady(): boolean {
     return loadAcquire(this.#words, this.#geometry.cqTail) !== this.#head;
+  }
+
+  /** Completions that found the queue full, ever. */
+  get overflows(): number {
+    return loadAcquire(this.#words, this.#geometry.cqOverflow);
   }
 
   /** Whether the consumer holds completions that found no room. */

@@ -16,6 +16,14 @@ export interface DriverHost {
   wake(): void;
 }
 
+/** Where a Worker's driver records its descriptors, for whoever outlives the Worker. */
+export interface DescriptorLedger {
+  /** Notes an open descriptor. */
+  note(fd: number): void;
+  /** Forgets one, before it is closed. */
+  clear(fd: number): void;
+}
+
 /** A consumer of one ring. */
 export interface RingDriver {
   /** "kernel", "host", ... */
@@ -33,6 +41,8 @@ export interface RingDriver {
   readonly supported: Uint8Array;
   /** What multishot operations, provided-buffer rings ... this driver has. */
   readonly features: DriverFeatures;
+  /** Where open descriptors are recorded; null where nobody reaps them. */
+  readonly ledger: DescriptorLedger | null;
   /** Empty turns to spin through before sleeping. */
   readonly spinTurns: number;
   /** Busy turns between two {@linkcode RingDriver.breathe}, 0 for never. */

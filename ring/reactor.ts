@@ -112,6 +112,11 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     return this.#now;
   }
 
+  /** Completions that found their queue full, ever; none is lost. */
+  get overflows(): number {
+    return this.#completions.overflows;
+  }
+
   /** Entries that had to wait for room in the submission queue, ever. */
   get spilled(): number {
     return this.#main.spilled + (this.#side?.spilled ?? 0);
@@ -280,9 +285,7 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     if (this.#side !== null) this.#side.publish();
     const pending = this.#main.publish();
     const entered = this.driver.enter(pending);
-    if (entered < 0 && !TRANSIENT.has(entered)) {
-      throw new Error(`the ring cannot be entered: errno ${-entered}`);
-    }
+    if (entered < pending) this.#resubmit(entered);
     let count = this.#completions.drain(this, TURN_LIMIT);
     if (this.#side !== null) count += this.#cycleSide();
     if (this.#deadlines.size > 0) {
@@ -294,6 +297,15 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     this.counters.add(Counter.turns, 1);
     if (this.#idle.length > 0 && this.inFlight === 0) this.#tellIdle();
     return count;
+  }
+
+  /** What the consumer did not take is submitted again by the next turn. */
+  #resubmit(entered: number): void {
+    if (entered < 0 && !TRANSIENT.has(entered)) {
+      throw new Error(`the ring cannot be entered: errno ${-entered}`);
+    }
+    if (this.#main.publish() === 0) return;
+    this.#kicked = true;
   }
 
   /** Driver operations complete within the turn that asked for them where the driver is here. */

@@ -583,8 +583,10 @@ function parseHost(
   const host = inspectHost(part);
   if (!("reason" in host)) return SocketAddress.ipv4(host.bytes, port);
   if (part === "*") fail(text, from, 'write "0.0.0.0" or "[::]" for every interface');
-  // The finer complaint of the IPv4 reader is the useful one for 1.2.3.256.
-  if (endsInNumber(part)) fail(text, from + host.position, host.reason);
+  // For 1.2.3.256 the complaint of the IPv4 reader is the useful one.
+  if (endsInNumber(part) && /^[0-9][0-9a-fA-FxX.]*$/.test(part)) {
+    fail(text, from + host.position, host.reason);
+  }
   const problem = hostNameProblem(part);
   if (problem !== undefined) fail(text, from + problem.position, problem.reason);
   return { name: normalizeHostName(part), port };
@@ -611,7 +613,10 @@ function readPort(text: string, from: number): number {
 /** inet_aton(3): one to four parts, the last fills what is left, each in C's notation. */
 function readIpv4(text: string): Uint8Array<ArrayBuffer> | HostProblem {
   const parts = text.split(".", 5);
-  if (parts.length > 4) return { position: 0, reason: "an IPv4 address has at most four parts" };
+  if (parts.length > 4) {
+    const position = parts.slice(0, 4).join(".").length;
+    return { position, reason: "an IPv4 address has at most four parts" };
+  }
   const bytes = new Uint8Array(4);
   let position = 0;
   for (let i = 0; i < parts.length; i++) {

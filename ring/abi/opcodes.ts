@@ -207,8 +207,11 @@ export const TimeoutFlag = {
 } as const;
 
 /** `IORING_POLL_*`, in the `len` of a poll. */
-export const PollFlag = { ADD_MULTI: 1 << 0, UPDATE_EVENTS: 1 << 1, UPDATE_USER_DATA: 1 << 2 } as
-  const;
+export const PollFlag = {
+  ADD_MULTI: 1 << 0,
+  UPDATE_EVENTS: 1 << 1,
+  UPDATE_USER_DATA: 1 << 2,
+} as const;
 
 /** `poll(2)` events. */
 export const Poll = {

@@ -1,0 +1,26 @@
+/**
+ * What the TypeScript peers share: options on the command line, and the end of a peer that lost
+ * the program that started it.
+ */
+
+/** The value after `--name` on the command line, or `otherwise`. */
+export function argument(name: string, otherwise: string): string {
+  const position = Deno.args.indexOf(`--${name}`);
+  return position >= 0 ? Deno.args[position + 1] ?? otherwise : otherwise;
+}
+
+/** Whether the bare flag `--name` is on the command line. */
+export function flag(name: string): boolean {
+  return Deno.args.includes(`--${name}`);
+}
+
+/** Says where this peer listens, in the words every peer uses. */
+export function announce(port: number): void {
+  console.log(`listening ${port}`);
+}
+
+/** Ends this process after `--lifetime` seconds; does not keep it alive. */
+export function liveAtMost(): void {
+  const timer = setTimeout(() => Deno.exit(3), Number(argument("lifetime", "600")) * 1000);
+  Deno.unrefTimer(timer);
+}

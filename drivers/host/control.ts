@@ -1,0 +1,148 @@
+/**
+ * Operations on operations: NOP, POLL_ADD and POLL_REMOVE, TIMEOUT and TIMEOUT_REMOVE, ASYNC_CANCEL.
+ *
+ * @module
+ */
+
+import { Errno } from "../../ring/abi/errno.ts";
+import { CancelFlag, Op, PollFlag, TimeoutFlag } from "../../ring/abi/opcodes.ts";
+import type { Host } from "./host.ts";
+import type { Operation } from "./operation.ts";
+import type { Polls } from "./polls.ts";
+
+/** `IORING_NOP_INJECT_RESULT`. */
+const NOP_INJECT_RESULT = 1 << 0;
+/** `IORING_ASYNC_CANCEL_USERDATA`, `IORING_ASYNC_CANCEL_OP`. */
+const CANCEL_USER_DATA = 1 << 4;
+const CANCEL_OPCODE = 1 << 5;
+const KNOWN_CANCEL_FLAGS = CancelFlag.ALL | CancelFlag.FD | CancelFlag.ANY | CANCEL_USER_DATA |
+  CANCEL_OPCODE;
+const HIGH = 4294967296;
+
+/** NOP: completes with 0, or with `len` where that is asked for. */
+export function nop(host: Host, operation: Operation): void {
+  const injects = (operation.operationFlags & NOP_INJECT_RESULT) !== 0;
+  host.complete(operation, injects ? operation.length : 0, 0);
+}
+
+/** TIMEOUT: a timespec at `addr`, a count of completions in `off`. */
+export function timeout(host: Host, operation: Operation): void {
+  host.timeouts.start(operation);
+}
+
+/** LINK_TIMEOUT that follows nothing it could guard. */
+export function strayLinkTimeout(host: Host, operation: Operation): void {
+  host.complete(operation, -Errno.EINVAL, 0);
+}
+
+/** TIMEOUT_REMOVE: ends the timeout of the user data in `addr`, or gives it another time. */
+export function timeoutRemove(host: Host, operation: Operation): void {
+  const { operationFlags: flags } = operation;
+  const isUpdate = (flags & (TimeoutFlag.UPDATE | TimeoutFlag.LINK_TIMEOUT_UPDATE)) !== 0;
+  const opcode = (flags & TimeoutFlag.LINK_TIMEOUT_UPDATE) !== 0 ? Op.LINK_TIMEOUT : Op.TIMEOUT;
+  const target = findTarget(host, operation, opcode);
+  if (target === null) return host.complete(operation, -Errno.ENOENT, 0);
+  const result = isUpdate
+    ? host.timeouts.update(target, operation.offset, flags)
+    : target.owner!.cancel(target);
+  host.complete(operation, result, 0);
+}
+
+/** POLL_ADD: events in `poll32_events`, `IORING_POLL_ADD_MULTI` in `len`. */
+export function pollAdd(host: Host, operation: Operation): void {
+  const socket = host.files.get(operation.fd);
+  if (socket === undefined) return host.complete(operation, -Errno.EBADF, 0);
+  if ((operation.length & ~PollFlag.ADD_MULTI) !== 0) {
+    return host.complete(operation, -Errno.EINVAL, 0);
+  }
+  socket.polls.add(operation);
+}
+
+/** POLL_REMOVE: ends the poll of the user data in `addr`, or changes its events or user data. */
+export function pollRemove(host: Host, operation: Operation): void {
+  const { length: flags } = operation;
+  const target = findTarget(host, operation, Op.POLL_ADD);
+  if (target === null) return host.complete(operation, -Errno.ENOENT, 0);
+  const changes = flags & (PollFlag.UPDATE_EVENTS | PollFlag.UPDATE_USER_DATA);
+  if (changes === 0) return host.complete(operation, target.owner!.cancel(target), 0);
+  if ((changes & PollFlag.UPDATE_USER_DATA) !== 0) {
+    const { owner } = target;
+    host.index.remove(target);
+    target.userHigh = Math.floor(operation.offset / HIGH) | 0;
+    target.userLow = operation.offset | 0;
+    host.index.add(target);
+    target.owner = owner;
+  }
+  host.complete(operation, 0, 0);
+  if ((changes & PollFlag.UPDATE_EVENTS) === 0) return;
+  if ((flags & PollFlag.ADD_MULTI) !== 0) target.length |= PollFlag.ADD_MULTI;
+  // Only polls are found under POLL_ADD, and nobody else owns one.
+  (target.owner as Polls).update(target, operation.operationFlags);
+}
+
+/** The operation in flight with the user data in `addr`, if it has this opcode. */
+function findTarget(host: Host, operation: Operation, opcode: number): Operation | null {
+  const target = host.index.find(operation.addressLow, operation.addressHigh);
+  if (target !== null && target.opcode === opcode) return target;
+  if (target === null) return null;
+  return newest(host, (other) =>
+    other.opcode === opcode && other.userLow === operation.addressLow &&
+    other.userHigh === operation.addressHigh);
+}
+
+function newest(host: Host, matches: (other: Operation) => boolean): Operation | null {
+  let other = host.index.newest;
+  while (other !== null && !matches(other)) other = other.older;
+  return other;
+}
+
+/** ASYNC_CANCEL: by user data in `addr`, by descriptor, by opcode in `len`, or everything. */
+export function asyncCancel(host: Host, operation: Operation): void {
+  const { operationFlags: flags } = operation;
+  if ((flags & CancelFlag.FD_FIXED) !== 0) return host.complete(operation, -Errno.EBADF, 0);
+  if ((flags & ~KNOWN_CANCEL_FLAGS) !== 0) return host.complete(operation, -Errno.EINVAL, 0);
+  const isByData = (flags & ~CancelFlag.ALL) === 0;
+  if (isByData && (flags & CancelFlag.ALL) === 0) {
+    const target = host.index.find(operation.addressLow, operation.addressHigh);
+    const result = target === null ? -Errno.ENOENT : target.owner!.cancel(target);
+    return host.complete(operation, result, 0);
+  }
+  host.complete(operation, cancelMatching(host, operation, flags), 0);
+}
+
+function cancelMatching(host: Host, operation: Operation, flags: number): number {
+  const isAll = (flags & (CancelFlag.ALL | CancelFlag.ANY)) !== 0;
+  // What a cancellation starts through a hard link is newer, and not meant.
+  const last = host.index.newest;
+  let count = 0;
+  let other = host.index.oldest;
+  while (other !== null) {
+    const following: Operation | null = other === last ? null : other.newer;
+    if (isMatch(operation, other, flags)) {
+      const result: number = other.owner!.cancel(other);
+      if (!isAll) return result;
+      count++;
+      // Ending one can end its neighbours too: start over rather than follow a stale link.
+      if (following !== null && following.owner === null) {
+        other = host.index.oldest;
+        continue;
+      }
+    }
+    other = following;
+  }
+  return isAll ? count : -Errno.ENOENT;
+}
+
+function isMatch(operation: Operation, other: Operation, flags: number): boolean {
+  if ((flags & CancelFlag.ANY) !== 0) return true;
+  if ((flags & CancelFlag.FD) !== 0 && (other.fd !== operation.fd || !hasFile(other))) return false;
+  if ((flags & CANCEL_OPCODE) !== 0 && other.opcode !== operation.length) return false;
+  const isByData = (flags & CANCEL_USER_DATA) !== 0 ||
+    (flags & (CancelFlag.FD | CANCEL_OPCODE)) === 0;
+  return !isByData ||
+    (other.userLow === operation.addressLow && other.userHigh === operation.addressHigh);
+}
+
+function hasFile(operation: Operation): boolean {
+  return operation.opcode !== Op.TIMEOUT && operation.opcode !== Op.LINK_TIMEOUT;
+}

@@ -1,0 +1,25 @@
+/**
+ * What the handlers of operations see of the executor.
+ *
+ * @module
+ */
+
+import type { FileTable } from "./files.ts";
+import type { Machine } from "./machine.ts";
+import type { Operation, OperationIndex } from "./operation.ts";
+import type { Permissions } from "./permissions.ts";
+import type { Socket } from "./socket.ts";
+import type { Timeouts } from "./timeouts.ts";
+
+/** The executor, as its handlers see it. */
+export interface Host extends Machine {
+  readonly files: FileTable<Socket>;
+  readonly index: OperationIndex;
+  readonly timeouts: Timeouts;
+  readonly permissions: Permissions;
+  /** Closed sockets whose last bytes are not out yet. */
+  readonly lingering: Set<Socket>;
+}
+
+/** Begins one operation: it completes, or somebody parks it. */
+export type Handler = (host: Host, operation: Operation) => void;

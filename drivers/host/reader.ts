@@ -1,0 +1,261 @@
+/**
+ * The receiving half of a connection: at most one of Deno's reads is pending, into a chunk of its
+ * own, and begun only when somebody waits for bytes. What arrives when nobody waits any more stays
+ * in the chunk for the next reader, and no further read begins until it is taken: no byte is lost,
+ * and a slow program holds the peer back.
+ *
+ * @module
+ */
+
+import { Errno } from "../../ring/abi/errno.ts";
+import { CQE_BUFFER_SHIFT, CqeFlag, IoPrio, Msg, Op, SqeFlag } from "../../ring/abi/opcodes.ts";
+import { setImmediate } from "node:timers";
+import { type Chunk, CHUNK_CLASSES } from "./chunks.ts";
+import { errnoOf } from "./errors.ts";
+import type { Machine, ReadinessListener } from "./machine.ts";
+import { type Operation, OperationQueue, type OperationOwner } from "./operation.ts";
+import { copyBytes, scatter } from "./segments.ts";
+
+/** A chunk filled to less than one part in this many was too large. */
+const SPARSE_DIVISOR = 4;
+
+/** Whether a receive goes on after its first completion. */
+export function isMultishotReceive(operation: Operation): boolean {
+  return operation.opcode === Op.READ_MULTISHOT ||
+    (operation.opcode === Op.RECV && (operation.ioprio & IoPrio.RECV_MULTISHOT) !== 0);
+}
+
+/** Receives from one connection. */
+export class Reader implements OperationOwner {
+  readonly #machine: Machine;
+  readonly #conn: Deno.Conn;
+  readonly #listener: ReadinessListener;
+  readonly #waiting = new OperationQueue();
+  readonly #onRead: (count: number | null) => void;
+  readonly #onFailure: (error: unknown) => void;
+  #chunk: Chunk | null = null;
+  #sizeClass = 0;
+  #start = 0;
+  #end = 0;
+  #isReading = false;
+  #isClosed = false;
+  #isExpiring = false;
+  #hasEnded = false;
+  /** The errno that the next reader gets, once. */
+  #failure = 0;
+
+  /** @param listener is told of everything that a poll could be waiting for */
+  constructor(machine: Machine, conn: Deno.Conn, listener: ReadinessListener) {
+    this.#machine = machine;
+    this.#conn = conn;
+    this.#listener = listener;
+    // Made once, so that a read costs no closure.
+    this.#onRead = (count) => this.#arrive(count);
+    this.#onFailure = (error) => this.#fail(error);
+  }
+
+  /** Whether a receive would complete at once. */
+  get isReadable(): boolean {
+    return this.#end > this.#start || this.#hasEnded || this.#failure !== 0;
+  }
+
+  /** Whether the peer has sent its last byte, or this side wants no more. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Whether an error waits for the next reader. */
+  get hasFailed(): boolean {
+    return this.#failure !== 0;
+  }
+
+  /** Bytes read ahead. */
+  get available(): number {
+    return this.#end - this.#start;
+  }
+
+  /** The errno that waits for the next reader, which then gets none. */
+  takeFailure(): number {
+    const failure = this.#failure;
+    this.#failure = 0;
+    return failure;
+  }
+
+  /** Begins a receive. */
+  receive(operation: Operation): void {
+    if (this.#waiting.head === null && this.#serve(operation)) {
+      if (this.#start === this.#end) this.#dropChunk();
+      return;
+    }
+    this.#waiting.push(operation);
+    this.#machine.park(operation, this);
+    if ((operation.operationFlags & Msg.DONTWAIT) !== 0) this.#expireSoon();
+    this.#read();
+  }
+
+  /** Begins a read if there is nothing yet, for polls. */
+  want(): void {
+    if (!this.isReadable) this.#read();
+  }
+
+  /** {@inheritDoc OperationOwner.cancel} */
+  cancel(operation: Operation): number {
+    this.#waiting.remove(operation);
+    const { done } = operation;
+    this.#machine.complete(operation, done > 0 ? done : -Errno.ECANCELED, 0);
+    return 0;
+  }
+
+  /** Ends receiving on this side: what was read ahead is still there, then comes the end. */
+  shutDown(): void {
+    this.#hasEnded = true;
+    this.#pump();
+    this.#listener.onReadiness();
+  }
+
+  /** Completes everything that waits as cancelled; the connection is being closed. */
+  close(): void {
+    this.#isClosed = true;
+    while (this.#waiting.head !== null) this.cancel(this.#waiting.head);
+    this.#start = this.#end;
+    if (!this.#isReading) this.#dropChunk();
+  }
+
+  #read(): void {
+    if (this.#isReading || this.#hasEnded || this.#failure !== 0 || this.#end > this.#start) return;
+    this.#isReading = true;
+    this.#machine.outstanding++;
+    if (this.#chunk !== null && this.#chunk.sizeClass !== this.#sizeClass) this.#dropChunk();
+    const chunk = this.#chunk ??= this.#machine.chunks.take(this.#sizeClass);
+    this.#conn.read(chunk.bytes).then(this.#onRead, this.#onFailure);
+  }
+
+  #arrive(count: number | null): void {
+    this.#isReading = false;
+    this.#machine.outstanding--;
+    if (this.#isClosed) return this.#dropChunk();
+    if (count === null) {
+      this.#hasEnded = true;
+    } else {
+      this.#start = 0;
+      this.#end = count;
+      this.#adapt(count);
+    }
+    this.#pump();
+    this.#listener.onReadiness();
+  }
+
+  #fail(error: unknown): void {
+    this.#isReading = false;
+    this.#machine.outstanding--;
+    if (this.#isClosed) return this.#dropChunk();
+    this.#failure = errnoOf(error);
+    // As on Linux: the error is reported once, and what follows it is the end.
+    this.#hasEnded = true;
+    this.#pump();
+    this.#listener.onReadiness();
+  }
+
+  /** Serves whoever waits, oldest first, and reads on for those that still do. */
+  #pump(): void {
+    let operation = this.#waiting.head;
+    while (operation !== null && this.#serve(operation)) operation = this.#waiting.head;
+    if (this.#waiting.head !== null) this.#read();
+    else if (this.#start === this.#end && !this.#isReading) this.#dropChunk();
+  }
+
+  /** Gives an operation what there is. @returns whether it has completed */
+  #serve(operation: Operation): boolean {
+    const available = this.#end - this.#start;
+    if (available === 0) return this.#serveNothing(operation);
+    if ((operation.flags & SqeFlag.BUFFER_SELECT) !== 0) return this.#serveBuffers(operation);
+    const count = Math.min(available, operation.total - operation.done);
+    scatter(this.#machine.memory, operation, this.#chunk!.bytes, this.#start, count);
+    operation.done += count;
+    const flags = operation.operationFlags;
+    if ((flags & Msg.PEEK) === 0) {
+      this.#start += count;
+      if ((flags & Msg.WAITALL) !== 0 && operation.done < operation.total) return false;
+    }
+    this.#finish(operation, operation.done, 0);
+    return true;
+  }
+
+  #serveNothing(operation: Operation): boolean {
+    const { done } = operation;
+    const selects = (operation.flags & SqeFlag.BUFFER_SELECT) !== 0;
+    if (operation.total === 0 && !selects) {
+      this.#finish(operation, 0, 0);
+    } else if (this.#failure !== 0 && done === 0) {
+      this.#finish(operation, -this.takeFailure(), 0);
+    } else if (this.#hasEnded) {
+      this.#finish(operation, done, 0);
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  /** Moves what there is into provided buffers: one of them, or all it takes for a multishot. */
+  #serveBuffers(operation: Operation): boolean {
+    const { supply, memory } = this.#machine;
+    const isMultishot = isMultishotReceive(operation);
+    while (this.#end > this.#start) {
+      if (!supply.take()) {
+        this.#finish(operation, -Errno.ENOBUFS, 0);
+        return true;
+      }
+      let count = Math.min(this.#end - this.#start, supply.bytes);
+      if (operation.total > 0) count = Math.min(count, operation.total);
+      copyBytes(memory.bytes, supply.offset, this.#chunk!.bytes, this.#start, count);
+      if ((operation.operationFlags & Msg.PEEK) === 0) this.#start += count;
+      const flags = CqeFlag.BUFFER | (supply.id << CQE_BUFFER_SHIFT);
+      if (!isMultishot) {
+        this.#finish(operation, count, flags);
+        return true;
+      }
+      this.#machine.more(operation, count, flags);
+    }
+    return false;
+  }
+
+  #finish(operation: Operation, result: number, flags: number): void {
+    if (operation.owner === this) this.#waiting.remove(operation);
+    this.#machine.complete(operation, result, flags);
+  }
+
+  /** Chunks grow when they come back full, and shrink when they come back almost empty. */
+  #adapt(count: number): void {
+    const { length } = this.#chunk!.bytes;
+    if (count === length) {
+      if (this.#sizeClass < CHUNK_CLASSES - 1) this.#sizeClass++;
+    } else if (this.#sizeClass > 0 && count < length / SPARSE_DIVISOR) {
+      this.#sizeClass--;
+    }
+  }
+
+  #dropChunk(): void {
+    if (this.#chunk === null || this.#isReading) return;
+    this.#machine.chunks.give(this.#chunk);
+    this.#chunk = null;
+  }
+
+  /** Nothing can be asked without waiting, so MSG_DONTWAIT waits one round of the event loop. */
+  #expireSoon(): void {
+    if (this.#isExpiring) return;
+    this.#isExpiring = true;
+    this.#machine.outstanding++;
+    setImmediate(() => {
+      this.#isExpiring = false;
+      this.#machine.outstanding--;
+      let operation = this.#waiting.head;
+      while (operation !== null) {
+        const { next } = operation;
+        if ((operation.operationFlags & Msg.DONTWAIT) !== 0) {
+          this.#finish(operation, operation.done > 0 ? operation.done : -Errno.EAGAIN, 0);
+        }
+        operation = next;
+      }
+    });
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * Where an operation's bytes are in ring memory: one range, or the ranges of a vector, walked
+ * through as bytes move.
+ *
+ * @module
+ */
+
+import type { RingMemory } from "../../ring/memory.ts";
+import { Errno } from "../../ring/abi/errno.ts";
+import { IOVEC, MSGHDR } from "../../ring/abi/layout.ts";
+import type { Operation } from "./operation.ts";
+
+/** The most elements of a vector, as Linux's UIO_MAXIOV. */
+const MAXIMUM_VECTORS = 1024;
+const HIGH = 4294967296;
+/** Up to here a loop is faster than making a view for `set`. */
+const LOOP_BYTES = 96;
+
+/** Reads a 64-bit number at a byte offset that is a multiple of 4. */
+export function readLong(memory: RingMemory, offset: number): number {
+  const words = memory.words;
+  return (words[offset >> 2] >>> 0) + words[(offset >> 2) + 1] * HIGH;
+}
+
+/** Whether a range lies within ring memory. */
+export function isWithin(memory: RingMemory, offset: number, bytes: number): boolean {
+  return offset >= 0 && bytes >= 0 && offset + bytes <= memory.bytes.length;
+}
+
+/** Takes one range as the operation's bytes. @returns 0 or `-errno` */
+export function useRange(memory: RingMemory, operation: Operation, length: number): number {
+  if (!isWithin(memory, operation.address, length)) return -Errno.EFAULT;
+  operation.total = length;
+  operation.room = length;
+  operation.vectors = 0;
+  return 0;
+}
+
+/** Takes the ranges of a vector as the operation's bytes. @returns 0 or `-errno` */
+export function useVector(
+  memory: RingMemory,
+  operation: Operation,
+  vector: number,
+  count: number,
+): number {
+  if (count < 0 || count > MAXIMUM_VECTORS) return -Errno.EINVAL;
+  if (vector % 4 !== 0 || !isWithin(memory, vector, count * IOVEC.SIZE)) return -Errno.EFAULT;
+  let total = 0;
+  for (let at = vector; at < vector + count * IOVEC.SIZE; at += IOVEC.SIZE) {
+    const length = readLong(memory, at + IOVEC.LENGTH);
+    if (!isWithin(memory, readLong(memory, at + IOVEC.BASE), length)) return -Errno.EFAULT;
+    total += length;
+  }
+  operation.total = total;
+  operation.room = 0;
+  operation.vector = vector;
+  operation.vectors = count;
+  return 0;
+}
+
+/** Takes the vector of a `msghdr` as the operation's bytes. @returns 0 or `-errno` */
+export function useMessage(memory: RingMemory, operation: Operation, header: number): number {
+  if (header % 4 !== 0 || !isWithin(memory, header, MSGHDR.SIZE)) return -Errno.EFAULT;
+  const vector = readLong(memory, header + MSGHDR.IOV);
+  const count = readLong(memory, header + MSGHDR.IOV_LENGTH);
+  if (count > MAXIMUM_VECTORS) return -Errno.EMSGSIZE;
+  return useVector(memory, operation, vector, count);
+}
+
+/** Moves bytes from private memory into the operation's. */
+export function scatter(
+  memory: RingMemory,
+  operation: Operation,
+  source: Uint8Array,
+  from: number,
+  count: number,
+): void {
+  let left = count;
+  while (left > 0) {
+    const bytes = Math.min(left, advance(memory, operation));
+    copyBytes(memory.bytes, operation.address, source, from, bytes);
+    operation.address += bytes;
+    operation.room -= bytes;
+    from += bytes;
+    left -= bytes;
+  }
+}
+
+/** Moves the operation's bytes into private memory. */
+export function gather(
+  memory: RingMemory,
+  operation: Operation,
+  target: Uint8Array,
+  at: number,
+  count: number,
+): void {
+  let left = count;
+  while (left > 0) {
+    const bytes = Math.min(left, advance(memory, operation));
+    copyBytes(target, at, memory.bytes, operation.address, bytes);
+    operation.address += bytes;
+    operation.room -= bytes;
+    at += bytes;
+    left -= bytes;
+  }
+}
+
+/** Copies bytes between two arrays. */
+export function copyBytes(
+  target: Uint8Array,
+  at: number,
+  source: Uint8Array,
+  from: number,
+  count: number,
+): void {
+  if (count <= LOOP_BYTES) {
+    for (let index = 0; index < count; index++) target[at + index] = source[from + index];
+  } else {
+    target.set(source.subarray(from, from + count), at);
+  }
+}
+
+/** Goes on to the next range that has bytes. @returns how many it has */
+function advance(memory: RingMemory, operation: Operation): number {
+  while (operation.room === 0) {
+    if (operation.vectors === 0) throw new Error("an operation moved more bytes than it has");
+    operation.address = readLong(memory, operation.vector + IOVEC.BASE);
+    operation.room = readLong(memory, operation.vector + IOVEC.LENGTH);
+    operation.vector += IOVEC.SIZE;
+    operation.vectors--;
+  }
+  return operation.room;
+}

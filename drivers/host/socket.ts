@@ -1,0 +1,169 @@
+/**
+ * One virtual descriptor of the host backend.
+ *
+ * ```text
+ *            bind           listen
+ *   CREATED ------> BOUND ----------> LISTENING ---+
+ *      |              |                            | close
+ *      |   connect    |                            v
+ *      +--------------+--> CONNECTING ----------> CLOSED
+ *      ^                    |    | connected       ^
+ *      +--------------------+    v                 |
+ *        failed, cancelled      CONNECTED ---------+
+ * ```
+ *
+ * @module
+ */
+
+import type { SocketAddress } from "../../ring/abi/address.ts";
+import type { Acceptor } from "./acceptor.ts";
+import type { Machine, ReadinessListener } from "./machine.ts";
+import type { Operation } from "./operation.ts";
+import { Polls } from "./polls.ts";
+import { Reader } from "./reader.ts";
+import { Writer } from "./writer.ts";
+import { Poll } from "../../ring/abi/opcodes.ts";
+
+/** Where a socket is in its life. */
+export const SocketState = {
+  CREATED: 0,
+  BOUND: 1,
+  LISTENING: 2,
+  CONNECTING: 3,
+  CONNECTED: 4,
+  CLOSED: 5,
+} as const;
+
+/** One of {@linkcode SocketState}. */
+export type SocketState = typeof SocketState[keyof typeof SocketState];
+
+const NEXT: readonly (readonly SocketState[])[] = [
+  [SocketState.BOUND, SocketState.LISTENING, SocketState.CONNECTING, SocketState.CONNECTED],
+  [SocketState.LISTENING, SocketState.CONNECTING],
+  [],
+  [SocketState.CREATED, SocketState.CONNECTED],
+  [],
+  [],
+];
+
+const READ_NORMAL = 0x40;
+const WRITE_NORMAL = 0x100;
+const READABLE = Poll.IN | READ_NORMAL;
+const WRITABLE = Poll.OUT | WRITE_NORMAL;
+
+/** A socket and what was asked of it. */
+export class Socket implements ReadinessListener {
+  readonly fd: number;
+  /** `AF_INET`, `AF_INET6` or `AF_UNIX`. */
+  readonly family: number;
+  state: SocketState = SocketState.CREATED;
+  /** What BIND gave it. */
+  bound: SocketAddress | null = null;
+  conn: Deno.Conn | null = null;
+  reader: Reader | null = null;
+  writer: Writer | null = null;
+  acceptor: Acceptor | null = null;
+  /** The CONNECT in flight. */
+  connecting: Operation | null = null;
+  /** `SO_ERROR`: why the last connect failed. */
+  failure = 0;
+  noDelay = false;
+  keepAlive = false;
+  reuseAddress = false;
+  reusePort = false;
+  readonly #machine: Machine;
+  #polls: Polls | null = null;
+
+  /**
+   * @param fd its virtual descriptor
+   * @param family of its addresses
+   */
+  constructor(machine: Machine, fd: number, family: number) {
+    this.#machine = machine;
+    this.fd = fd;
+    this.family = family;
+  }
+
+  /** Everything that polls this socket. */
+  get polls(): Polls {
+    return this.#polls ??= new Polls(this.#machine, this);
+  }
+
+  /** Takes the step to another state. */
+  become(state: SocketState): void {
+    if (state !== SocketState.CLOSED && !NEXT[this.state].includes(state)) {
+      throw new Error(`a socket in state ${this.state} cannot become ${state}`);
+    }
+    this.state = state;
+    this.onReadiness();
+  }
+
+  /** Takes a connection that was accepted or connected. */
+  attach(conn: Deno.Conn): void {
+    conn.unref();
+    this.conn = conn;
+    this.reader = new Reader(this.#machine, conn, this);
+    this.writer = new Writer(this.#machine, conn, this);
+    if (this.noDelay) setNoDelay(conn, true);
+    if (this.keepAlive) setKeepAlive(conn, true);
+    this.become(SocketState.CONNECTED);
+  }
+
+  /** Completes every poll as cancelled; the socket is being closed. */
+  endPolls(): void {
+    this.#polls?.close();
+  }
+
+  /** {@inheritDoc ReadinessListener.onReadiness} */
+  onReadiness(): void {
+    this.#polls?.check();
+  }
+
+  /** The `poll(2)` events that hold now. */
+  events(): number {
+    switch (this.state) {
+      case SocketState.CREATED:
+      case SocketState.BOUND:
+        return WRITABLE | Poll.HUP | (this.failure !== 0 ? Poll.ERR : 0);
+      case SocketState.LISTENING:
+        return this.acceptor!.hasWaiting ? READABLE : 0;
+      case SocketState.CONNECTED:
+        return this.#connectedEvents();
+      case SocketState.CONNECTING:
+        return 0;
+      case SocketState.CLOSED:
+        return Poll.NVAL;
+    }
+  }
+
+  /** Begins what makes the socket readable, because a poll waits for it. */
+  wantReadable(): void {
+    if (this.state === SocketState.LISTENING) this.acceptor!.want();
+    else if (this.state === SocketState.CONNECTED) this.reader!.want();
+  }
+
+  #connectedEvents(): number {
+    const reader = this.reader!;
+    const writer = this.writer!;
+    let events = 0;
+    if (reader.isReadable) events |= READABLE;
+    if (!writer.isWriting || writer.isShut) events |= WRITABLE;
+    if (reader.hasFailed) events |= Poll.ERR;
+    if (reader.hasEnded) events |= Poll.RDHUP | (writer.isShut ? Poll.HUP : 0);
+    return events;
+  }
+}
+
+/** Sets TCP_NODELAY. @returns false where the connection is none of TCP */
+export function setNoDelay(conn: Deno.Conn, on: boolean): boolean {
+  if (!("setNoDelay" in conn)) return false;
+  (conn as Deno.TcpConn).setNoDelay(on);
+  return true;
+}
+
+/** Sets SO_KEEPALIVE. @returns false where the connection is none of TCP */
+export function setKeepAlive(conn: Deno.Conn, on: boolean): boolean {
+  if (!("setKeepAlive" in conn)) return false;
+  (conn as Deno.TcpConn).setKeepAlive(on);
+  return true;
+}

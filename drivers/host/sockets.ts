@@ -1,0 +1,325 @@
+/**
+ * The life of a socket: SOCKET, BIND, LISTEN, ACCEPT, CONNECT, SHUTDOWN, CLOSE.
+ *
+ * @module
+ */
+
+import type { SocketAddress } from "../../ring/abi/address.ts";
+import { Errno } from "../../ring/abi/errno.ts";
+import { IoPrio, Shut, Sock } from "../../ring/abi/opcodes.ts";
+import { AF_INET, AF_INET6, AF_UNIX } from "../../ring/abi/sockaddr.ts";
+import { Acceptor } from "./acceptor.ts";
+import { errnoOf } from "./errors.ts";
+import type { Host } from "./host.ts";
+import { addressOf, readAddress, unixPathOf, wildcard, writeAddress } from "./names.ts";
+import type { Operation, OperationOwner } from "./operation.ts";
+import { isWithin } from "./segments.ts";
+import { Socket, SocketState } from "./socket.ts";
+
+const TYPE_FLAGS = Sock.CLOEXEC | Sock.NONBLOCK;
+const TYPE_MASK = 0xf;
+const LARGEST_TYPE = 10;
+const PROTOCOL_TCP = 6;
+const PROTOCOL_MAXIMUM = 262;
+const BACKLOG_MAXIMUM = 4096;
+/** How long a closed socket may take to send its last bytes, as Linux's orphaned ones. */
+const ORPHAN_LIMIT_MS = 60_000;
+
+/** SOCKET: domain in `fd`, type in `off`, protocol in `len`. */
+export function socket(host: Host, operation: Operation): void {
+  host.complete(operation, makeSocket(host, operation), 0);
+}
+
+function makeSocket(host: Host, operation: Operation): number {
+  const { fd: domain, offset: type, length: protocol } = operation;
+  if (operation.addressLow !== 0 || operation.operationFlags !== 0) return -Errno.EINVAL;
+  // A direct descriptor needs a table that was never registered.
+  if (operation.fileIndex !== 0) return -Errno.ENXIO;
+  if (domain !== AF_INET && domain !== AF_INET6 && domain !== AF_UNIX) return -Errno.EAFNOSUPPORT;
+  if ((type & ~(TYPE_MASK | TYPE_FLAGS)) !== 0) return -Errno.EINVAL;
+  const kind = type & TYPE_MASK;
+  if (kind === 0 || kind > LARGEST_TYPE) return -Errno.EINVAL;
+  // Datagrams, sequenced packets and raw sockets have no stable counterpart in Deno.
+  if (kind !== Sock.STREAM) return -Errno.ENOTSUP;
+  if (protocol < 0 || protocol > PROTOCOL_MAXIMUM) return -Errno.EINVAL;
+  const isKnown = protocol === 0 || (domain === AF_UNIX ? protocol === 1 : protocol === PROTOCOL_TCP);
+  if (!isKnown) return -Errno.EPROTONOSUPPORT;
+  const fd = host.files.lowest();
+  if (fd < 0) return -Errno.EMFILE;
+  host.files.set(fd, new Socket(host, fd, domain));
+  return fd;
+}
+
+/** BIND: sockaddr at `addr`, its length in `off`. The address is taken when LISTEN comes. */
+export function bind(host: Host, operation: Operation): void {
+  const socket = host.files.get(operation.fd);
+  if (socket === undefined) return host.complete(operation, -Errno.EBADF, 0);
+  if (socket.state !== SocketState.CREATED) return host.complete(operation, -Errno.EINVAL, 0);
+  const { address, offset } = operation;
+  const bound = readAddress(host.memory, address, offset, socket.family);
+  if (typeof bound === "number") return host.complete(operation, bound, 0);
+  socket.bound = bound;
+  socket.become(SocketState.BOUND);
+  host.complete(operation, 0, 0);
+}
+
+/** LISTEN: backlog in `len`. */
+export function listen(host: Host, operation: Operation): void {
+  const socket = host.files.get(operation.fd);
+  if (socket === undefined) return host.complete(operation, -Errno.EBADF, 0);
+  if (socket.state === SocketState.LISTENING) return host.complete(operation, 0, 0);
+  if (socket.state > SocketState.BOUND) return host.complete(operation, -Errno.EINVAL, 0);
+  // unix(7): a socket without a name has nothing to listen on; one of the internet gets a port.
+  if (socket.bound === null && socket.family === AF_UNIX) {
+    return host.complete(operation, -Errno.EINVAL, 0);
+  }
+  host.complete(operation, openListener(host, socket, operation.length), 0);
+}
+
+function openListener(host: Host, socket: Socket, backlog: number): number {
+  const address = socket.bound ?? wildcard(socket.family);
+  let listener: Deno.Listener;
+  try {
+    if (address.family === "unix") {
+      const path = unixPathOf(address);
+      if (!host.permissions.mayUseUnix(path, true)) return -Errno.EACCES;
+      listener = Deno.listen({ transport: "unix", path }) as Deno.Listener;
+    } else {
+      const { hostname, port } = address.toDenoAddr() as Deno.NetAddr;
+      if (!host.permissions.mayUse(hostname, port)) return -Errno.EACCES;
+      // Linux takes a negative backlog as the largest.
+      const tcpBacklog = backlog < 0 ? BACKLOG_MAXIMUM : Math.min(backlog, BACKLOG_MAXIMUM);
+      const options = { hostname, port, tcpBacklog };
+      // Merely naming `reusePort` ends a process without `--unstable-net`.
+      listener = Deno.listen(socket.reusePort ? { ...options, reusePort: true } : options);
+    }
+  } catch (error) {
+    return -errnoOf(error);
+  }
+  const adopt = (operation: Operation, conn: Deno.Conn) => adoptFor(host, socket, operation, conn);
+  socket.acceptor = new Acceptor(host, listener, adopt, socket);
+  socket.become(SocketState.LISTENING);
+  return 0;
+}
+
+/** Makes a descriptor of an accepted connection. @returns it, or `-errno` */
+function adoptFor(host: Host, listener: Socket, operation: Operation, conn: Deno.Conn): number {
+  const fd = host.files.lowest();
+  if (fd < 0) return -Errno.EMFILE;
+  const socket = new Socket(host, fd, listener.family);
+  // Linux passes these options on from the listener.
+  socket.noDelay = listener.noDelay;
+  socket.keepAlive = listener.keepAlive;
+  socket.attach(conn);
+  host.files.set(fd, socket);
+  const { address, offset: lengthAt } = operation;
+  if (address !== 0 && lengthAt !== 0) {
+    const words = host.memory.words;
+    const peer = addressOf(conn.remoteAddr, socket.family);
+    words[lengthAt >> 2] = writeAddress(host.memory, peer, address, words[lengthAt >> 2]);
+  }
+  return fd;
+}
+
+/** ACCEPT: sockaddr out at `addr`, the word with its room and then its length at `addr2`. */
+export function accept(host: Host, operation: Operation): void {
+  const socket = host.files.get(operation.fd);
+  if (socket === undefined) return host.complete(operation, -Errno.EBADF, 0);
+  const { address, offset: lengthAt, operationFlags, ioprio } = operation;
+  const hasUnknownFlags = (operationFlags & ~TYPE_FLAGS) !== 0 ||
+    (ioprio & ~(IoPrio.ACCEPT_MULTISHOT | IoPrio.POLL_FIRST)) !== 0;
+  if (hasUnknownFlags || socket.state !== SocketState.LISTENING) {
+    return host.complete(operation, -Errno.EINVAL, 0);
+  }
+  if (operation.fileIndex !== 0) return host.complete(operation, -Errno.ENXIO, 0);
+  if (address !== 0) {
+    const { words } = host.memory;
+    const isPlaced = lengthAt % 4 === 0 && isWithin(host.memory, lengthAt, 4) &&
+      isWithin(host.memory, address, words[lengthAt >> 2]);
+    if (!isPlaced) return host.complete(operation, -Errno.EFAULT, 0);
+  }
+  socket.acceptor!.accept(operation);
+}
+
+/** One CONNECT in flight, and what becomes of its outcome. */
+class Attempt implements OperationOwner {
+  readonly #host: Host;
+  readonly #socket: Socket;
+  readonly #abort = new AbortController();
+  #operation: Operation | null;
+
+  constructor(host: Host, socket: Socket, operation: Operation) {
+    this.#host = host;
+    this.#socket = socket;
+    this.#operation = operation;
+  }
+
+  start(address: SocketAddress): void {
+    this.#host.outstanding++;
+    const { signal } = this.#abort;
+    const connecting: Promise<Deno.Conn> = address.family === "unix"
+      ? Deno.connect({ transport: "unix", path: unixPathOf(address) })
+      : Deno.connect({
+        ...(address.toDenoAddr() as { hostname: string; port: number }),
+        transport: "tcp",
+        autoSelectFamily: false,
+        signal,
+      });
+    connecting.then((conn) => this.#arrive(conn), (error) => this.#fail(error));
+  }
+
+  cancel(operation: Operation): number {
+    this.#operation = null;
+    this.#socket.connecting = null;
+    this.#socket.become(SocketState.CREATED);
+    this.#host.complete(operation, -Errno.ECANCELED, 0);
+    this.#abort.abort();
+    return 0;
+  }
+
+  #arrive(conn: Deno.Conn): void {
+    this.#host.outstanding--;
+    const operation = this.#operation;
+    // Cancelled too late for Deno: nobody would ever close it.
+    if (operation === null) return conn.close();
+    this.#socket.connecting = null;
+    this.#socket.attach(conn);
+    this.#host.complete(operation, 0, 0);
+  }
+
+  #fail(error: unknown): void {
+    this.#host.outstanding--;
+    const operation = this.#operation;
+    if (operation === null) return;
+    this.#socket.connecting = null;
+    this.#socket.failure = errnoOf(error);
+    this.#socket.become(SocketState.CREATED);
+    this.#host.complete(operation, -this.#socket.failure, 0);
+  }
+}
+
+/** CONNECT: sockaddr at `addr`, its length in `off`. */
+export function connect(host: Host, operation: Operation): void {
+  const socket = host.files.get(operation.fd);
+  if (socket === undefined) return host.complete(operation, -Errno.EBADF, 0);
+  const address = readAddress(host.memory, operation.address, operation.offset, socket.family);
+  if (typeof address === "number") return host.complete(operation, address, 0);
+  const refusal = connectRefusal(host, socket, address);
+  if (refusal !== 0) return host.complete(operation, refusal, 0);
+  const attempt = new Attempt(host, socket, operation);
+  socket.failure = 0;
+  socket.connecting = operation;
+  socket.become(SocketState.CONNECTING);
+  host.park(operation, attempt);
+  attempt.start(address);
+}
+
+function connectRefusal(host: Host, socket: Socket, address: SocketAddress): number {
+  switch (socket.state) {
+    case SocketState.CONNECTING:
+      return -Errno.EALREADY;
+    case SocketState.CONNECTED:
+    case SocketState.LISTENING:
+      return -Errno.EISCONN;
+    case SocketState.BOUND: {
+      // Deno chooses the local end itself.
+      const { bound } = socket;
+      if (bound !== null && (bound.port !== 0 || !bound.isUnspecified)) return -Errno.ENOTSUP;
+    }
+  }
+  if (address.family === "unix") {
+    if (address.byteLength === 0) return -Errno.EINVAL;
+    return host.permissions.mayUseUnix(unixPathOf(address), true) ? 0 : -Errno.EACCES;
+  }
+  // Linux finds nobody at port 0; Deno would not ask it.
+  if (address.port === 0) return -Errno.ECONNREFUSED;
+  return host.permissions.mayUse(address.host, address.port) ? 0 : -Errno.EACCES;
+}
+
+/** A shutdown that waits for Deno: nothing can take it back. */
+const uncancellable: OperationOwner = {
+  cancel(): number {
+    return -Errno.EALREADY;
+  },
+};
+
+/** SHUTDOWN: `how` in `len`. */
+export function shutdown(host: Host, operation: Operation): void {
+  const socket = host.files.get(operation.fd);
+  if (socket === undefined) return host.complete(operation, -Errno.EBADF, 0);
+  const how = operation.length;
+  if (how < Shut.RD || how > Shut.RDWR) return host.complete(operation, -Errno.EINVAL, 0);
+  if (socket.state === SocketState.LISTENING && how !== Shut.WR) {
+    socket.acceptor!.close(-Errno.EINVAL);
+    return host.complete(operation, 0, 0);
+  }
+  if (socket.state !== SocketState.CONNECTED) {
+    return host.complete(operation, -Errno.ENOTCONN, 0);
+  }
+  if (how !== Shut.WR) socket.reader!.shutDown();
+  if (how === Shut.RD) return host.complete(operation, 0, 0);
+  socket.writer!.shutDown();
+  shutDownSending(host, socket, operation);
+}
+
+function shutDownSending(host: Host, socket: Socket, operation: Operation): void {
+  // The end of the stream goes out after what is still being written, and Linux would not wait.
+  const isBehind = socket.writer!.isWriting;
+  host.outstanding++;
+  const settle = (result: number) => {
+    host.outstanding--;
+    if (!isBehind) host.complete(operation, result, 0);
+  };
+  if (!isBehind) host.park(operation, uncancellable);
+  socket.conn!.closeWrite().then(() => settle(0), (error) => settle(-errnoOf(error)));
+  if (isBehind) host.complete(operation, 0, 0);
+}
+
+/** CLOSE: what is in flight on the descriptor completes as cancelled, then it is free. */
+export function close(host: Host, operation: Operation): void {
+  const socket = host.files.get(operation.fd);
+  if (socket === undefined || operation.fileIndex !== 0) {
+    return host.complete(operation, -Errno.EBADF, 0);
+  }
+  host.files.delete(operation.fd);
+  closeSocket(host, socket);
+  host.complete(operation, 0, 0);
+}
+
+/** Ends everything on a socket; bytes that Deno has accepted still go out. */
+function closeSocket(host: Host, socket: Socket): void {
+  const { connecting, conn, writer } = socket;
+  if (connecting !== null) connecting.owner!.cancel(connecting);
+  socket.acceptor?.close(-Errno.ECANCELED);
+  socket.reader?.close();
+  writer?.close();
+  socket.endPolls();
+  socket.become(SocketState.CLOSED);
+  if (conn === null) return;
+  if (writer!.isWriting) linger(host, socket);
+  else conn.close();
+}
+
+/** Closes a connection once its last bytes are out, or have been waiting for too long. */
+function linger(host: Host, socket: Socket): void {
+  const end = () => {
+    clearTimeout(timer);
+    if (host.lingering.delete(socket)) socket.conn!.close();
+  };
+  const timer = setTimeout(end, ORPHAN_LIMIT_MS);
+  Deno.unrefTimer(timer);
+  host.lingering.add(socket);
+  socket.writer!.onDrained = end;
+}
+
+/** Closes every socket at once, whatever it still has to send. */
+export function closeEverything(host: Host): void {
+  host.files.forEach((socket) => {
+    host.files.delete(socket.fd);
+    closeSocket(host, socket);
+  });
+  for (const socket of host.lingering) {
+    host.lingering.delete(socket);
+    socket.conn!.close();
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * Bytes in and out: SEND, WRITE, RECV, READ and their vector, message and fixed-buffer forms.
+ *
+ * @module
+ */
+
+import { Errno } from "../../ring/abi/errno.ts";
+import { MSGHDR } from "../../ring/abi/layout.ts";
+import { IoPrio, Msg, Op, SqeFlag } from "../../ring/abi/opcodes.ts";
+import type { Host } from "./host.ts";
+import type { Operation } from "./operation.ts";
+import { isMultishotReceive } from "./reader.ts";
+import { useMessage, useRange, useVector } from "./segments.ts";
+import { type Socket, SocketState } from "./socket.ts";
+
+/** `MSG_MORE`, `MSG_CMSG_CLOEXEC`: hints that change no result. */
+const HINTS = 0x8000 | 0x40000000;
+const KNOWN_SEND_FLAGS = Msg.NOSIGNAL | Msg.DONTWAIT | Msg.WAITALL | HINTS;
+const KNOWN_RECEIVE_FLAGS = Msg.PEEK | Msg.DONTWAIT | Msg.WAITALL | Msg.NOSIGNAL | HINTS;
+const KNOWN_RECEIVE_PRIORITY = IoPrio.POLL_FIRST | IoPrio.RECV_MULTISHOT;
+
+/** Takes an operation's range, vector or message as its bytes. @returns 0 or `-errno` */
+function locate(host: Host, operation: Operation): number {
+  const { memory } = host;
+  switch (operation.opcode) {
+    case Op.READV:
+    case Op.WRITEV:
+      return useVector(memory, operation, operation.address, operation.length);
+    case Op.SENDMSG:
+    case Op.RECVMSG:
+      return useMessage(memory, operation, operation.address);
+    default:
+      return useRange(memory, operation, operation.length >>> 0);
+  }
+}
+
+/** The flags of `send(2)` and `recv(2)`; reads and writes have flags of another kind. */
+function messageFlags(operation: Operation): number {
+  switch (operation.opcode) {
+    case Op.SEND:
+    case Op.SENDMSG:
+    case Op.RECV:
+    case Op.RECVMSG:
+      return operation.operationFlags;
+    default:
+      return 0;
+  }
+}
+
+function notConnected(socket: Socket, isSend: boolean): number {
+  // tcp(7): sending before connecting is a broken pipe, as after the end.
+  if (isSend && socket.state !== SocketState.CONNECTING) return -Errno.EPIPE;
+  return -Errno.ENOTCONN;
+}
+
+/** SEND, SENDMSG, WRITE, WRITEV, WRITE_FIXED. */
+export function send(host: Host, operation: Operation): void {
+  const socket = host.files.get(operation.fd);
+  if (socket === undefined) return host.complete(operation, -Errno.EBADF, 0);
+  const flags = messageFlags(operation);
+  operation.operationFlags = flags;
+  if ((flags & Msg.OOB) !== 0) return host.complete(operation, -Errno.EOPNOTSUPP, 0);
+  const isUnknown = (flags & ~KNOWN_SEND_FLAGS) !== 0 ||
+    (operation.ioprio & ~IoPrio.POLL_FIRST) !== 0 ||
+    (operation.flags & SqeFlag.BUFFER_SELECT) !== 0;
+  if (isUnknown) return host.complete(operation, -Errno.EINVAL, 0);
+  const fault = locate(host, operation);
+  if (fault < 0) return host.complete(operation, fault, 0);
+  if (socket.state !== SocketState.CONNECTED) {
+    return host.complete(operation, notConnected(socket, true), 0);
+  }
+  socket.writer!.send(operation);
+}
+
+/** RECV, RECVMSG, READ, READV, READ_FIXED, READ_MULTISHOT. */
+export function receive(host: Host, operation: Operation): void {
+  const socket = host.files.get(operation.fd);
+  if (socket === undefined) return host.complete(operation, -Errno.EBADF, 0);
+  const flags = messageFlags(operation);
+  operation.operationFlags = flags;
+  if ((flags & Msg.OOB) !== 0) return host.complete(operation, -Errno.EINVAL, 0);
+  const isUnknown = (flags & ~KNOWN_RECEIVE_FLAGS) !== 0 || !isValidShape(operation, flags);
+  if (isUnknown) return host.complete(operation, -Errno.EINVAL, 0);
+  const fault = locateReceive(host, operation);
+  if (fault < 0) return host.complete(operation, fault, 0);
+  if (socket.state !== SocketState.CONNECTED) {
+    return host.complete(operation, notConnected(socket, false), 0);
+  }
+  socket.reader!.receive(operation);
+}
+
+/** Whether multishot and buffer selection are asked for where Linux has them. */
+function isValidShape(operation: Operation, flags: number): boolean {
+  const selects = (operation.flags & SqeFlag.BUFFER_SELECT) !== 0;
+  if (isMultishotReceive(operation)) {
+    return selects && (flags & (Msg.WAITALL | Msg.PEEK)) === 0 && operation.bufferGroup === 0 &&
+      (operation.ioprio & ~KNOWN_RECEIVE_PRIORITY) === 0;
+  }
+  if ((operation.ioprio & ~IoPrio.POLL_FIRST) !== 0) return false;
+  if (!selects) return true;
+  // Only the ring's own group exists; vectors of selected buffers are not worth their code.
+  return operation.bufferGroup === 0 && (operation.opcode === Op.RECV || operation.opcode === Op.READ);
+}
+
+function locateReceive(host: Host, operation: Operation): number {
+  if ((operation.flags & SqeFlag.BUFFER_SELECT) !== 0) {
+    // The length only limits how much of a buffer is filled; its place comes with the buffer.
+    operation.total = operation.length >>> 0;
+    return 0;
+  }
+  const header = operation.address;
+  const fault = locate(host, operation);
+  if (fault === 0 && operation.opcode === Op.RECVMSG) clearMessage(host, header);
+  return fault;
+}
+
+/** A stream's messages come with neither a name nor control data. */
+function clearMessage(host: Host, header: number): void {
+  const { words } = host.memory;
+  words[(header + MSGHDR.NAME_LENGTH) >> 2] = 0;
+  words[(header + MSGHDR.CONTROL_LENGTH) >> 2] = 0;
+  words[((header + MSGHDR.CONTROL_LENGTH) >> 2) + 1] = 0;
+  words[(header + MSGHDR.FLAGS) >> 2] = 0;
+}
+
+/** Whether an operation's result breaks the chain that it is linked into. */
+export function isFailure(operation: Operation, result: number): boolean {
+  if (result < 0) return true;
+  switch (operation.opcode) {
+    case Op.READ:
+    case Op.READV:
+    case Op.READ_FIXED:
+    case Op.WRITE:
+    case Op.WRITEV:
+    case Op.WRITE_FIXED:
+      return result !== operation.total;
+    case Op.SEND:
+    case Op.SENDMSG:
+    case Op.RECV:
+    case Op.RECVMSG:
+      return (operation.operationFlags & Msg.WAITALL) !== 0 && result < operation.total;
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,213 @@
+/**
+ * Linux io_uring as a ring's consumer, entered by FFI on the thread that owns the ring.
+ *
+ * @module
+ */
+
+import { F_DUPFD_CLOEXEC, lastErrno, type Libc, SYS_IO_URING_ENTER } from "./libc.ts";
+import { SYS_IO_URING_REGISTER } from "./libc.ts";
+import type { KernelRing } from "./setup.ts";
+import { LIBC_OPCODES, SideConsumer } from "./side.ts";
+import type { Sleeper } from "./sleeper.ts";
+import { loadAcquire, storeRelease, type Words } from "../../ring/barrier.ts";
+import { hasCompletions } from "../../ring/completion.ts";
+import type { DescriptorLedger, DriverFeatures, DriverHost, RingDriver } from "../../ring/driver.ts";
+import { laySideRing, type RingGeometry } from "../../ring/geometry.ts";
+import type { RingMemory } from "../../ring/memory.ts";
+import {
+  CqRingFlag,
+  DriverOp,
+  EnterFlag,
+  FIRST_DRIVER_OP,
+  RegisterOp,
+  SetupFlag,
+  SqRingFlag,
+} from "../../ring/abi/opcodes.ts";
+
+/** Empty turns before sleeping: about 50 microseconds, what a wake-up costs. */
+const SPIN_TURNS = 40;
+/** Busy turns between two looks at Deno's own sockets. */
+const BREATHE_TURNS = 8;
+/** Where the table of descriptors is grown to at once; growing it later stalls every thread. */
+const DESCRIPTOR_TABLE_SIZES: readonly number[] = [16384, 8192, 4096, 1024];
+
+/** Memory that kernel rings use: V8 would free it although the kernel still writes to it. */
+const liveMemory: Set<RingMemory> = new Set();
+
+/** What {@linkcode KernelDriver} is made of. */
+export interface KernelParts {
+  readonly libc: Libc;
+  readonly memory: RingMemory;
+  readonly ring: KernelRing;
+  readonly supported: Uint8Array;
+  readonly features: DriverFeatures;
+  readonly openSleeper: (woken: () => void) => Promise<Sleeper>;
+}
+
+/** A kernel ring, entered on its own thread. */
+export class KernelDriver implements RingDriver {
+  readonly kind = "kernel";
+  readonly memory: RingMemory;
+  readonly main: RingGeometry;
+  readonly side: RingGeometry;
+  readonly routes: Uint8Array = new Uint8Array(256);
+  readonly supported: Uint8Array;
+  readonly features: DriverFeatures;
+  readonly ledger: DescriptorLedger | null = null;
+  readonly spinTurns = SPIN_TURNS;
+  readonly breatheTurns = BREATHE_TURNS;
+  readonly #libc: Libc;
+  readonly #ring: KernelRing;
+  readonly #words: Words;
+  readonly #hasTaskrunFlag: boolean;
+  readonly #sideConsumer: SideConsumer;
+  #sleeper!: Sleeper;
+  #host: DriverHost | null = null;
+  #run: () => void = () => {};
+
+  private constructor(parts: KernelParts) {
+    const { libc, memory, ring, supported } = parts;
+    this.#libc = libc;
+    this.#ring = ring;
+    this.memory = memory;
+    this.main = ring.geometry;
+    this.side = laySideRing(memory);
+    this.supported = supported;
+    this.features = parts.features;
+    this.#words = ring.geometry.words;
+    this.#hasTaskrunFlag = (ring.flags & SetupFlag.TASKRUN_FLAG) !== 0;
+    this.#sideConsumer = new SideConsumer(libc, memory, this.side);
+    this.#sideConsumer.onLate = () => this.#host?.wake();
+    this.routes.fill(1, FIRST_DRIVER_OP);
+    for (const opcode of Object.values(DriverOp)) supported[opcode] = 1;
+    for (const opcode of LIBC_OPCODES) {
+      if (supported[opcode] === 1) continue;
+      this.routes[opcode] = 1;
+      supported[opcode] = 1;
+    }
+    liveMemory.add(memory);
+  }
+
+  /** Completes a driver with its sleeper. */
+  static async open(parts: KernelParts): Promise<KernelDriver> {
+    const driver = new KernelDriver(parts);
+    driver.#sleeper = await parts.openSleeper(() => driver.#host?.wake());
+    driver.#setEventFd(true);
+    const registered = driver.#register(RegisterOp.EVENTFD, driver.#sleeper.eventFd);
+    if (registered < 0) {
+      await driver.close();
+      throw new Error(`the ring's eventfd cannot be registered: errno ${-registered}`);
+    }
+    driver.#growDescriptorTable();
+    return driver;
+  }
+
+  /** {@inheritDoc RingDriver.why} */
+  get why(): string {
+    return this.#sleeper.why;
+  }
+
+  /** The ring's own descriptor, for the expert layer. */
+  get fd(): number {
+    return this.#ring.fd;
+  }
+
+  /** Descriptors that outlive a terminated Worker. */
+  get descriptors(): readonly number[] {
+    return [this.#ring.fd, ...this.#sleeper.descriptors];
+  }
+
+  /** {@inheritDoc RingDriver.start} */
+  start(host: DriverHost): void {
+    this.#host = host;
+    this.#run = () => host.run();
+  }
+
+  /** {@inheritDoc RingDriver.enter} */
+  enter(pending: number): number {
+    if (pending === 0 && this.#hasTaskrunFlag) {
+      const flags = loadAcquire(this.#words, this.main.sqFlags);
+      if ((flags & (SqRingFlag.TASKRUN | SqRingFlag.CQ_OVERFLOW)) === 0) return 0;
+    }
+    const submitted = this.#libc.enter(
+      SYS_IO_URING_ENTER,
+      this.#ring.fd,
+      pending,
+      0,
+      EnterFlag.GETEVENTS,
+      null,
+    );
+    return submitted < 0 ? -lastErrno() : submitted;
+  }
+
+  /** {@inheritDoc RingDriver.enterSide} */
+  enterSide(): void {
+    this.#sideConsumer.consume();
+  }
+
+  /** {@inheritDoc RingDriver.defer} */
+  defer(): void {
+    setImmediate(this.#run);
+  }
+
+  /** {@inheritDoc RingDriver.breathe} */
+  breathe(): void {
+    this.#sleeper.breathe();
+  }
+
+  /** {@inheritDoc RingDriver.sleep} */
+  sleep(alive: boolean): boolean {
+    this.#setEventFd(false);
+    // Deferred task work is no completion yet: run it, then look once more.
+    this.#libc.enter(SYS_IO_URING_ENTER, this.#ring.fd, 0, 0, EnterFlag.GETEVENTS, null);
+    if (hasCompletions(this.main) || hasCompletions(this.side)) {
+      this.#setEventFd(true);
+      return false;
+    }
+    this.#sleeper.keepAlive(alive);
+    this.#sleeper.arm();
+    return true;
+  }
+
+  /** {@inheritDoc RingDriver.keepAlive} */
+  keepAlive(alive: boolean): void {
+    this.#sleeper.keepAlive(alive);
+  }
+
+  /** {@inheritDoc RingDriver.now} */
+  now(): number {
+    return performance.now();
+  }
+
+  /** {@inheritDoc RingDriver.close} */
+  close(): Promise<void> {
+    this.#host = null;
+    this.#run = () => {};
+    this.#libc.close(this.#ring.fd);
+    this.#ring.unmap();
+    this.#sleeper.close();
+    liveMemory.delete(this.memory);
+    return Promise.resolve();
+  }
+
+  #setEventFd(disabled: boolean): void {
+    storeRelease(this.#words, this.main.cqFlags, disabled ? CqRingFlag.EVENTFD_DISABLED : 0);
+  }
+
+  #register(opcode: number, argument: number): number {
+    const words = new Int32Array(new ArrayBuffer(8));
+    words[0] = argument;
+    const bytes = new Uint8Array(words.buffer);
+    const result = this.#libc.register(SYS_IO_URING_REGISTER, this.#ring.fd, opcode, bytes, 1);
+    return result < 0 ? -lastErrno() : result;
+  }
+
+  #growDescriptorTable(): void {
+    for (const size of DESCRIPTOR_TABLE_SIZES) {
+      const fd = this.#libc.fcntl(this.#ring.fd, F_DUPFD_CLOEXEC, size);
+      if (fd < 0) continue;
+      this.#libc.close(fd);
+      return;
+    }
+  }
+}

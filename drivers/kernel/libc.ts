@@ -1,0 +1,105 @@
+/**
+ * glibc by FFI: the only file that opens it. Opened on first use, never on import; needs
+ * `--allow-ffi` (or `--allow-ffi` for the full path of `libc.so.6`, which denies raw pointers and
+ * is therefore not enough for rings).
+ *
+ * @module
+ */
+
+const SYMBOLS = {
+  // int io_uring_setup(u32 entries, struct io_uring_params *p)
+  setup: {
+    name: "syscall",
+    parameters: ["i32", /* 425 */ "u32", /* entries */ "buffer" /* params */],
+    result: "i32",
+  },
+  // int io_uring_enter(fd, to_submit, min_complete, flags, sigset_t *, size)
+  enter: {
+    name: "syscall",
+    parameters: ["i32", /* 426 */ "i32", "u32", "u32", "u32", "pointer" /* NULL */],
+    result: "i32",
+  },
+  // int io_uring_register(fd, opcode, void *arg, nr_args)
+  register: {
+    name: "syscall",
+    parameters: ["i32", /* 427 */ "i32", "u32", "buffer", /* arg */ "u32"],
+    result: "i32",
+  },
+  __errno_location: { parameters: [], result: "pointer" },
+  // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
+  mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
+  munmap: { parameters: ["pointer", "usize"], result: "i32" },
+  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  bind: { parameters: ["i32", "buffer", /* sockaddr */ "u32"], result: "i32" },
+  listen: { parameters: ["i32", "i32"], result: "i32" },
+  accept4: {
+    parameters: ["i32", "buffer", /* sockaddr */ "buffer", /* socklen_t */ "i32"],
+    result: "i32",
+  },
+  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
+  close: { parameters: ["i32"], result: "i32" },
+  write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  read_blocking: {
+    name: "read",
+    parameters: ["i32", "buffer", "usize"],
+    result: "isize",
+    nonblocking: true,
+  },
+  eventfd: { parameters: ["u32", "i32"], result: "i32" },
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** glibc's functions as far as rings need them. */
+export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
+/** `io_uring_setup`, `_enter` and `_register`: the same numbers on every architecture. */
+export const SYS_IO_URING_SETUP = 425;
+/** See {@linkcode SYS_IO_URING_SETUP}. */
+export const SYS_IO_URING_ENTER = 426;
+/** See {@linkcode SYS_IO_URING_SETUP}. */
+export const SYS_IO_URING_REGISTER = 427;
+
+/** `F_DUPFD_CLOEXEC` of `fcntl(2)`. */
+export const F_DUPFD_CLOEXEC = 1030;
+/** `EFD_CLOEXEC` of `eventfd(2)`. */
+export const EFD_CLOEXEC = 0o2000000;
+
+let library: Deno.DynamicLibrary<typeof SYMBOLS> | null = null;
+let errnoView: Deno.UnsafePointerView | null = null;
+
+/**
+ * Opens glibc, once per thread.
+ *
+ * @throws {Deno.errors.NotCapable} without `--allow-ffi`; an Error where there is no glibc
+ */
+export function openLibc(): Libc {
+  if (library === null) {
+    library = Deno.dlopen("libc.so.6", SYMBOLS);
+    errnoView = new Deno.UnsafePointerView(library.symbols.__errno_location()!);
+  }
+  return library.symbols;
+}
+
+/** The calling thread's `errno`, after a call that returned -1. */
+export function lastErrno(): number {
+  return errnoView!.getInt32();
+}
+
+/** The address of a buffer's first byte. It does not keep the buffer alive. */
+export function addressOf(buffer: ArrayBufferLike): number {
+  const pointer = Deno.UnsafePointer.of(new Uint8Array(buffer) as Uint8Array<ArrayBuffer>);
+  return Number(Deno.UnsafePointer.value(pointer));
+}
+
+/** Plain memory that aliases mapped pages; valid until they are unmapped. */
+export function aliasOf(pointer: NonNullable<Deno.PointerValue>, bytes: number): ArrayBuffer {
+  return Deno.UnsafePointerView.getArrayBuffer(pointer, bytes);
+}
+
+/** A call's result, or `-errno` when it failed. */
+export function orErrno(result: number): number {
+  return result < 0 ? -lastErrno() : result;
+}

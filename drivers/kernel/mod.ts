@@ -1,0 +1,7 @@
+/**
+ * The kernel backend: Linux io_uring by FFI.
+ *
+ * @module
+ */
+
+export { openKernelDriver } from "./open.ts";

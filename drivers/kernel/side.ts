@@ -1,0 +1,162 @@
+/**
+ * Executes driver operations beside a kernel ring: what io_uring has no opcode for, and the opcodes
+ * that this kernel lacks. Entries come from the side queue, and their completions go to its
+ * completion queue, so that programs see one kind of operation only.
+ *
+ * @module
+ */
+
+import { type Libc, orErrno } from "./libc.ts";
+import { RingConsumer } from "../../ring/consumer.ts";
+import type { RingGeometry } from "../../ring/geometry.ts";
+import type { RingMemory } from "../../ring/memory.ts";
+import { Scratch } from "../../ring/slots.ts";
+import { Errno } from "../../ring/abi/errno.ts";
+import { SOCKADDR_MAX } from "../../ring/abi/sockaddr.ts";
+import {
+  W_ADDRESS,
+  W_ADDRESS3,
+  W_FD,
+  W_FILE_INDEX,
+  W_LENGTH,
+  W_OFFSET,
+  W_OPCODE,
+  W_OPERATION_FLAGS,
+  W_USER_DATA,
+} from "../../ring/abi/layout.ts";
+import { DriverOp, Op } from "../../ring/abi/opcodes.ts";
+import { completeResolve } from "../resolve.ts";
+
+const OPTION_BYTES_MAX = 256;
+const WANT_LOCAL = 1;
+const WANT_PEER = 2;
+
+/** The opcodes that libc can do in place of an older kernel's ring. */
+export const LIBC_OPCODES: readonly number[] = [Op.BIND, Op.LISTEN];
+
+/** Consumes the side queue of one kernel ring. */
+export class SideConsumer {
+  /** Called when a completion is posted outside of {@linkcode SideConsumer.consume}. */
+  onLate: () => void = () => {};
+  readonly #libc: Libc;
+  readonly #memory: RingMemory;
+  readonly #queue: RingConsumer;
+  // FFI takes plain memory: names and values pass through these.
+  readonly #name = new Uint8Array(new ArrayBuffer(SOCKADDR_MAX));
+  readonly #length = new Uint32Array(new ArrayBuffer(4));
+  readonly #lengthBytes: Uint8Array<ArrayBuffer> = new Uint8Array(this.#length.buffer);
+  readonly #value = new Uint8Array(new ArrayBuffer(OPTION_BYTES_MAX));
+
+  constructor(libc: Libc, memory: RingMemory, geometry: RingGeometry) {
+    this.#libc = libc;
+    this.#memory = memory;
+    this.#queue = new RingConsumer(geometry);
+  }
+
+  /** Executes everything that was published. */
+  consume(): void {
+    const queue = this.#queue;
+    queue.flushOverflow();
+    for (let at = queue.next(); at >= 0; at = queue.next()) {
+      const words = queue.entries;
+      const userLow = words[at + W_USER_DATA];
+      const userHigh = words[at + W_USER_DATA + 1];
+      if ((words[at + W_OPCODE] & 0xff) === DriverOp.RESOLVE) {
+        completeResolve(this.#memory, words, at, (result) => {
+          queue.post(userLow, userHigh, result, 0);
+          this.onLate();
+        });
+        queue.release();
+        continue;
+      }
+      const result = this.#execute(words, at);
+      queue.release();
+      queue.post(userLow, userHigh, result, 0);
+    }
+  }
+
+  #execute(words: Int32Array<ArrayBufferLike>, at: number): number {
+    const fd = words[at + W_FD];
+    const address = longAt(words, at + W_ADDRESS);
+    switch (words[at + W_OPCODE] & 0xff) {
+      case DriverOp.NAMES:
+        return this.#names(fd, address, words[at + W_OPERATION_FLAGS]);
+      case DriverOp.SETSOCKOPT:
+        return this.#setOption(words, at, fd);
+      case DriverOp.GETSOCKOPT:
+        return this.#getOption(words, at, fd);
+      case Op.BIND:
+        return this.#bind(fd, address, words[at + W_OFFSET]);
+      case Op.LISTEN:
+        return orErrno(this.#libc.listen(fd, words[at + W_LENGTH]));
+      default:
+        return -Errno.EINVAL;
+    }
+  }
+
+  #names(fd: number, scratch: number, wanted: number): number {
+    let result = 0;
+    if ((wanted & WANT_PEER) !== 0) {
+      this.#length[0] = SOCKADDR_MAX;
+      result = orErrno(this.#libc.getpeername(fd, this.#name, this.#lengthBytes));
+      if (result < 0) return result;
+      this.#keepName(scratch + Scratch.PEER, scratch + Scratch.PEER_LENGTH);
+    }
+    if ((wanted & WANT_LOCAL) !== 0) {
+      this.#length[0] = SOCKADDR_MAX;
+      result = orErrno(this.#libc.getsockname(fd, this.#name, this.#lengthBytes));
+      if (result < 0) return result;
+      this.#keepName(scratch + Scratch.SOCKADDR, scratch + Scratch.SOCKADDR_LENGTH);
+    }
+    return result;
+  }
+
+  #keepName(offset: number, lengthOffset: number): void {
+    const length = Math.min(this.#length[0], SOCKADDR_MAX);
+    this.#memory.words[lengthOffset >> 2] = length;
+    const bytes = this.#memory.bytes;
+    for (let index = 0; index < length; index++) bytes[offset + index] = this.#name[index];
+  }
+
+  #setOption(words: Int32Array<ArrayBufferLike>, at: number, fd: number): number {
+    const length = words[at + W_FILE_INDEX];
+    if (length < 0 || length > OPTION_BYTES_MAX) return -Errno.EINVAL;
+    const value = longAt(words, at + W_ADDRESS3);
+    for (let index = 0; index < length; index++) {
+      this.#value[index] = this.#memory.bytes[value + index];
+    }
+    const level = words[at + W_ADDRESS];
+    const name = words[at + W_ADDRESS + 1];
+    return orErrno(this.#libc.setsockopt(fd, level, name, this.#value, length));
+  }
+
+  #getOption(words: Int32Array<ArrayBufferLike>, at: number, fd: number): number {
+    const capacity = words[at + W_FILE_INDEX];
+    if (capacity < 0 || capacity > OPTION_BYTES_MAX) return -Errno.EINVAL;
+    this.#length[0] = capacity;
+    const level = words[at + W_ADDRESS];
+    const name = words[at + W_ADDRESS + 1];
+    const result = orErrno(
+      this.#libc.getsockopt(fd, level, name, this.#value, this.#lengthBytes),
+    );
+    if (result < 0) return result;
+    const value = longAt(words, at + W_ADDRESS3);
+    const length = this.#length[0];
+    for (let index = 0; index < length; index++) {
+      this.#memory.bytes[value + index] = this.#value[index];
+    }
+    return length;
+  }
+
+  #bind(fd: number, address: number, length: number): number {
+    if (length < 0 || length > SOCKADDR_MAX) return -Errno.EINVAL;
+    for (let index = 0; index < length; index++) {
+      this.#name[index] = this.#memory.bytes[address + index];
+    }
+    return orErrno(this.#libc.bind(fd, this.#name, length));
+  }
+}
+
+function longAt(words: Int32Array<ArrayBufferLike>, at: number): number {
+  return (words[at] >>> 0) + words[at + 1] * 4294967296;
+}

@@ -1,0 +1,52 @@
+/**
+ * What is asked of a driver, and what it answers.
+ *
+ * @module
+ */
+
+import type { RingDriver } from "../ring/driver.ts";
+import type { MemoryPlan } from "../ring/memory.ts";
+
+/** The backends a program can ask for by name. */
+export type BackendName = "auto" | "kernel" | "host";
+
+/** Features of the kernel to do without, for tests of what older kernels have. */
+export interface FeatureMask {
+  /** Do without rings in our own memory (Linux 6.5). */
+  readonly noMmap?: boolean;
+  /** Do without deferred task work (Linux 6.1) and what comes with it. */
+  readonly deferTaskrun?: boolean;
+  /** Do without multishot receive (Linux 6.0). */
+  readonly multishotReceive?: boolean;
+  /** Do without multishot accept (Linux 5.19). */
+  readonly multishotAccept?: boolean;
+  /** Do without provided-buffer rings (Linux 5.19). */
+  readonly bufferRing?: boolean;
+  /** Do without direct descriptors (Linux 5.5, allocated ones 5.19). */
+  readonly directDescriptors?: boolean;
+  /** Do without the wake channel, as when `--allow-net=127.0.0.1` is not granted. */
+  readonly wakeChannel?: boolean;
+  /** Opcodes to treat as unknown to the kernel. */
+  readonly opcodes?: readonly number[];
+}
+
+/** What is asked of {@linkcode openDriver}. */
+export interface DriverRequest {
+  readonly backend: BackendName;
+  readonly plan: MemoryPlan;
+  /** Run the driver in a Worker of its own, where the backend can. */
+  readonly worker: boolean;
+  readonly without: FeatureMask;
+}
+
+/** What a driver needs to open. */
+export interface DriverOptions {
+  readonly plan: MemoryPlan;
+  readonly worker: boolean;
+  readonly without: FeatureMask;
+  /** Why this driver was taken instead of a better one, "" when it was asked for. */
+  readonly why: string;
+}
+
+/** A driver, or the sentence that says why it cannot start. */
+export type DriverOutcome = { readonly driver: RingDriver } | { readonly refusal: string };

@@ -1,0 +1,53 @@
+/**
+ * Millrace: an async networking runtime for Deno. io_uring's queues in shared memory are its core;
+ * what consumes them is the Linux kernel, or plain Deno.
+ *
+ * @example
+ * ```ts
+ * import { NetworkCapability, TcpEndpoint } from "./mod.ts";
+ * await using capability = await NetworkCapability.request();
+ * await using endpoint = await TcpEndpoint.create("127.0.0.1:0", capability);
+ * console.log(`listening on ${endpoint.addr.hostname}:${endpoint.addr.port}`);
+ * ```
+ *
+ * @module
+ */
+
+export {
+  type CapabilityRequest,
+  NetworkCapability,
+  type NetworkStats,
+  type RevokeReport,
+} from "./native/capability.ts";
+export {
+  type AcceptStats,
+  type ListenOptions,
+  TcpEndpoint,
+  type UnixEndpoint,
+} from "./native/tcp_endpoint.ts";
+export {
+  type CloseReport,
+  type ConnectOptions,
+  TcpStream,
+  type UnixStream,
+} from "./native/tcp_stream.ts";
+export type { Lease } from "./native/lease.ts";
+export { RingBuffer } from "./native/ring_buffer.ts";
+export type { OpOptions } from "./native/stream_receive.ts";
+export type { SendOptions } from "./native/stream_send.ts";
+export type {
+  ListenOptionName,
+  OptionName,
+  OptionValue,
+  OptionValues,
+} from "./native/options.ts";
+export type { ResolveOptions } from "./native/resolver.ts";
+export type { FeatureMask, RingOptions } from "./native/ring_options.ts";
+export { NetError, PartialSendError } from "./native/errors.ts";
+export {
+  type AddressFamily,
+  type AddressInput,
+  type HostPort,
+  SocketAddress,
+} from "./ring/abi/address.ts";
+export type { Limits, NetworkRights, Rule } from "./ring/authority/mod.ts";

@@ -1,0 +1,263 @@
+/**
+ * Connecting: one address at a time, and names by happy eyeballs (RFC 8305).
+ *
+ * @module
+ */
+
+import type { Scope } from "./scope.ts";
+import type { Network } from "./network.ts";
+import { Want } from "./network.ts";
+import { netError, notCapable, timedOut } from "./errors.ts";
+import { OPTION_NAMES, setOption } from "./options.ts";
+import { type ConnectOptions, LEASES_PER_STREAM, TcpStream } from "./tcp_stream.ts";
+import { resolveName } from "./resolver.ts";
+import { isDenial, type NameAdmission } from "../ring/authority/mod.ts";
+import { canonicalize, type HostPort, SocketAddress } from "../ring/abi/address.ts";
+import { AF_INET, AF_INET6, AF_UNIX } from "../ring/abi/sockaddr.ts";
+import { Errno } from "../ring/abi/errno.ts";
+import { Sock } from "../ring/abi/opcodes.ts";
+
+/** RFC 8305, section 8: Connection Attempt Delay, in milliseconds. */
+const CONNECTION_ATTEMPT_DELAY_MS = 250;
+/** Addresses of one name that are tried, at most. */
+const ATTEMPTS_MAX = 16;
+
+/** The `domain` of `socket(2)` for an address. */
+export function domainOf(address: SocketAddress): number {
+  if (address.family === "unix") return AF_UNIX;
+  return address.family === "IPv4" ? AF_INET : AF_INET6;
+}
+
+/** Connects to one address that is already admitted. */
+export async function connectAddress(
+  network: Network,
+  scope: Scope,
+  remote: SocketAddress,
+  local: SocketAddress | null,
+  options: ConnectOptions,
+): Promise<TcpStream> {
+  const reached = scope.acquire("sockets", 1, "connect");
+  if (reached !== null) throw reached;
+  const fd = await network.socket(domainOf(remote), Sock.STREAM | Sock.CLOEXEC);
+  if (fd < 0) {
+    scope.release("sockets", 1);
+    throw netError(fd, { operation: "connect", remote: remote.toString() });
+  }
+  try {
+    await prepare(network, fd, remote, local, options);
+    await establish(network, fd, remote, options.signal);
+    const names = await network.names(fd, Want.LOCAL);
+    if (typeof names === "number") {
+      throw netError(names, { operation: "connect", remote: remote.toString() });
+    }
+    if (scope.revokedBy !== null) throw scope.revokedBy;
+    return new TcpStream({
+      network,
+      owner: scope,
+      fd,
+      local: names.local!,
+      remote,
+      leasesPerStream: options.leasesPerStream ?? LEASES_PER_STREAM,
+    });
+  } catch (error) {
+    await network.close(fd);
+    scope.release("sockets", 1);
+    throw error;
+  }
+}
+
+async function prepare(
+  network: Network,
+  fd: number,
+  remote: SocketAddress,
+  local: SocketAddress | null,
+  options: ConnectOptions,
+): Promise<void> {
+  const values = { noDelay: remote.family === "unix" ? undefined : true, ...options };
+  for (const name of OPTION_NAMES) {
+    const value = values[name];
+    if (value !== undefined) await setOption(network, fd, name, value, false, "connect");
+  }
+  if (local === null) return;
+  const bound = await network.bind(fd, local);
+  if (bound < 0) {
+    const names = { local: local.toString(), remote: remote.toString() };
+    throw netError(bound, { operation: "connect", ...names });
+  }
+}
+
+/** `connect(2)`; an abort cancels it, and loses to a connection that was made meanwhile. */
+async function establish(
+  network: Network,
+  fd: number,
+  remote: SocketAddress,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  signal?.throwIfAborted();
+  network.reactor.reference();
+  const operation = network.connect(fd, remote);
+  const cancel = () => {
+    if (operation.slot >= 0) network.reactor.cancel(operation.slot);
+  };
+  signal?.addEventListener("abort", cancel, { once: true });
+  const result = await operation.done;
+  signal?.removeEventListener("abort", cancel);
+  network.reactor.dereference();
+  if (result >= 0) return;
+  if (signal?.aborted === true) throw signal.reason;
+  throw netError(result, { operation: "connect", remote: remote.toString() });
+}
+
+/** Runs `connect` under the deadline and the signal of its options. */
+export async function withDeadline<Result>(
+  network: Network,
+  options: ConnectOptions,
+  remote: string,
+  connect: (options: ConnectOptions) => Promise<Result>,
+): Promise<Result> {
+  const { timeoutMs, signal } = options;
+  if (timeoutMs === undefined) return await connect(options);
+  const controller = new AbortController();
+  const onAbort = () => controller.abort(signal!.reason);
+  if (signal?.aborted === true) throw signal.reason;
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const deadline = network.reactor.armDeadline(timeoutMs, {
+    onDeadline: () => controller.abort(timedOut("connect", { remote, timeoutMs })),
+  }, 0);
+  try {
+    return await connect({ ...options, signal: controller.signal });
+  } finally {
+    network.reactor.disarmDeadline(deadline);
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+/** Connects to a name: resolves it, then races its addresses. */
+export async function connectName(
+  network: Network,
+  scope: Scope,
+  target: HostPort,
+  local: SocketAddress | null,
+  options: ConnectOptions,
+): Promise<TcpStream> {
+  const admission = scope.authority.admitName("tcp", "connect", target.name, target.port);
+  if (isDenial(admission)) throw notCapable(admission, "connect");
+  const resolved = await resolveName(network, target.name, { signal: options.signal });
+  const addresses = interleave(resolved).map((address) => withPort(address, target.port));
+  const admitted = admit(addresses, admission);
+  return await race(network, scope, `${target.name}:${target.port}`, admitted, local, options);
+}
+
+/** The addresses that the admission allows; none is a denial. */
+function admit(addresses: SocketAddress[], admission: NameAdmission): SocketAddress[] {
+  const admitted = addresses.filter((address) => admission.allows(address));
+  if (admitted.length === 0 && addresses.length > 0) {
+    throw notCapable(admission.check(addresses[0])!, "connect");
+  }
+  return admitted.slice(0, ATTEMPTS_MAX);
+}
+
+/** The same host with a port, as a destination. */
+export function withPort(address: SocketAddress, port: number): SocketAddress {
+  const { bytes } = address;
+  const named = address.family === "IPv4"
+    ? SocketAddress.ipv4(bytes, port)
+    : SocketAddress.ipv6(bytes, port, address.scope);
+  return canonicalize(named, "destination");
+}
+
+/**
+ * RFC 8305, section 4: "the address families should be interleaved", beginning with the family that
+ * the resolver put first.
+ */
+export function interleave(addresses: readonly SocketAddress[]): SocketAddress[] {
+  if (addresses.length === 0) return [];
+  const first = addresses.filter(({ family }) => family === addresses[0].family);
+  const second = addresses.filter(({ family }) => family !== addresses[0].family);
+  const mixed: SocketAddress[] = [];
+  for (let index = 0; index < Math.max(first.length, second.length); index++) {
+    if (index < first.length) mixed.push(first[index]);
+    if (index < second.length) mixed.push(second[index]);
+  }
+  return mixed;
+}
+
+/**
+ * Starts one attempt after the other, the next when the last one failed or after the Connection
+ * Attempt Delay; the first connection wins and the others are cancelled.
+ */
+function race(
+  network: Network,
+  scope: Scope,
+  remote: string,
+  addresses: readonly SocketAddress[],
+  local: SocketAddress | null,
+  options: ConnectOptions,
+): Promise<TcpStream> {
+  const { reactor } = network;
+  const controller = new AbortController();
+  const signal = options.signal === undefined
+    ? controller.signal
+    : AbortSignal.any([controller.signal, options.signal]);
+  const failures: unknown[] = [];
+  let next = 0;
+  let pending = 0;
+  let isWon = false;
+  let timer: ReturnType<typeof reactor.armDeadline> | null = null;
+  return new Promise<TcpStream>((resolve, reject) => {
+    reactor.reference();
+    const settle = (conclude: () => void) => {
+      if (timer !== null) reactor.disarmDeadline(timer);
+      timer = null;
+      reactor.dereference();
+      conclude();
+    };
+    const attempt = (): void => {
+      if (timer !== null) reactor.disarmDeadline(timer);
+      timer = null;
+      if (isWon || next >= addresses.length || signal.aborted) return;
+      const address = addresses[next++];
+      pending++;
+      if (next < addresses.length) {
+        timer = reactor.armDeadline(CONNECTION_ATTEMPT_DELAY_MS, { onDeadline: attempt }, 0);
+      }
+      connectAddress(network, scope, address, local, { ...options, signal }).then(won, lost);
+    };
+    const won = (stream: TcpStream): void => {
+      pending--;
+      if (isWon) {
+        stream.close();
+        return;
+      }
+      isWon = true;
+      settle(() => resolve(stream));
+      controller.abort();
+    };
+    const lost = (error: unknown): void => {
+      pending--;
+      if (isWon) return;
+      failures.push(error);
+      if (next < addresses.length && !signal.aborted) attempt();
+      else if (pending === 0) settle(() => reject(allFailed(remote, failures, options.signal)));
+    };
+    attempt();
+    if (pending === 0) settle(() => reject(allFailed(remote, failures, options.signal)));
+  });
+}
+
+/** The error of a race nobody won: the last attempt's, with all of them as cause. */
+function allFailed(
+  remote: string,
+  failures: readonly unknown[],
+  signal: AbortSignal | undefined,
+): unknown {
+  if (signal?.aborted === true) return signal.reason;
+  if (failures.length === 1) return failures[0];
+  const last = failures.at(-1) as { errno?: number } | undefined;
+  const cause = new AggregateError(failures, `${failures.length} addresses failed`);
+  const detail = failures.length === 0
+    ? "the name has no address"
+    : `none of its ${failures.length} addresses answered`;
+  const errno = last?.errno ?? Errno.EHOSTUNREACH;
+  return netError(errno, { operation: "connect", remote, detail, cause });
+}

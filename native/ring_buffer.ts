@@ -1,0 +1,112 @@
+/**
+ * Buffers of a program's own in ring memory, for receives and sends without a copy.
+ *
+ * @module
+ */
+
+import type { Reactor } from "../ring/reactor.ts";
+
+/** What every view of one arena block shares. */
+interface Block {
+  readonly reactor: Reactor;
+  readonly offset: number;
+  holders: number;
+}
+
+/**
+ * Memory inside the ring. It belongs to the program, except while an operation uses it; release it
+ * when it is no longer needed, or leave that to `using`.
+ *
+ * @example
+ * ```ts
+ * import type { TcpStream } from "./tcp_stream.ts";
+ * async function echoOnce(stream: TcpStream): Promise<void> {
+ *   using buffer = stream.allocBuffer(64 * 1024);
+ *   const count = await stream.recvZeroCopy(buffer);
+ *   if (count > 0) await stream.sendZeroCopy(buffer.slice(0, count));
+ * }
+ * ```
+ */
+export class RingBuffer implements Disposable {
+  /** Byte offset in ring memory. */
+  readonly offset: number;
+  /** Length in bytes. */
+  readonly length: number;
+  readonly #block: Block;
+  readonly #isWhole: boolean;
+  #isHeld = true;
+
+  private constructor(block: Block, offset: number, length: number, isWhole: boolean) {
+    this.#block = block;
+    this.#isWhole = isWhole;
+    this.offset = offset;
+    this.length = length;
+  }
+
+  /** Takes `length` bytes of the arena. @returns undefined when it has no such block free */
+  static take(reactor: Reactor, length: number): RingBuffer | undefined {
+    const offset = reactor.arena.take(length);
+    if (offset < 0) return undefined;
+    return new RingBuffer({ reactor, offset, holders: 1 }, offset, length, true);
+  }
+
+  /**
+   * The bytes, in shared memory.
+   *
+   * @throws {TypeError} after release
+   */
+  get bytes(): Uint8Array<ArrayBufferLike> {
+    if (!this.#isHeld) throw new TypeError("bytes: the buffer was released");
+    return new Uint8Array(this.#block.reactor.memory.buffer, this.offset, this.length);
+  }
+
+  /** Whether it was not released. */
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
+  /** Whether its memory is in this ring. */
+  isOf(reactor: Reactor): boolean {
+    return this.#block.reactor === reactor;
+  }
+
+  /**
+   * A part of it that shares the memory and is released by its parent's release.
+   *
+   * @param start first byte, 0 to `length`
+   * @param end byte after the last, `start` to `length`
+   * @throws {RangeError} when the part is not inside
+   */
+  slice(start: number, end: number = this.length): RingBuffer {
+    const isInside = Number.isInteger(start) && Number.isInteger(end) && start >= 0 &&
+      start <= end && end <= this.length;
+    if (!isInside) {
+      throw new RangeError(`slice: ${start} to ${end} is not inside 0 to ${this.length}`);
+    }
+    if (!this.#isHeld) throw new TypeError("slice: the buffer was released");
+    return new RingBuffer(this.#block, this.offset + start, end - start, false);
+  }
+
+  /** Keeps the memory for an operation in flight, whatever the program releases. */
+  pin(): void {
+    this.#block.holders++;
+  }
+
+  /** Ends a {@linkcode RingBuffer.pin}. */
+  unpin(): void {
+    if (--this.#block.holders === 0) this.#block.reactor.giveArena(this.#block.offset);
+  }
+
+  /** Gives the memory back once no operation uses it; once more is a no-op. */
+  release(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    // A slice shares its parent's hold.
+    if (this.#isWhole) this.unpin();
+  }
+
+  /** Releases it. */
+  [Symbol.dispose](): void {
+    this.release();
+  }
+}

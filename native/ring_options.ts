@@ -1,0 +1,74 @@
+/**
+ * How big a ring is made, and what it is made to do without.
+ *
+ * @module
+ */
+
+import { checkKeys } from "./options.ts";
+import type { FeatureMask } from "../drivers/mod.ts";
+import { checkPlan, type MemoryPlan } from "../ring/memory.ts";
+
+export type { FeatureMask } from "../drivers/mod.ts";
+
+/** Sizes of a ring; all are fixed for its life, and memory is used only as far as it is touched. */
+export interface RingOptions {
+  /** Submission queue entries, a power of two from 1 to 32768; 4096 unless said otherwise. */
+  readonly entries?: number;
+  /** Completion queue entries, a power of two up to 65536; four times `entries`. */
+  readonly completions?: number;
+  /** Operations in flight, 16 to 1048576; 65536. */
+  readonly slots?: number;
+  /** Provided buffers: how many (a power of two up to 32768; 1024) and their bytes (65536). */
+  readonly buffers?: { readonly count?: number; readonly bytes?: number };
+  /** Bytes for copies of what is sent and for `allocBuffer`, a multiple of 4096; 32 MiB. */
+  readonly arenaBytes?: number;
+  /** Overwrite received bytes when their lease ends, so that tests catch views kept too long. */
+  readonly poison?: boolean;
+  /** Features to do without, for tests of what older kernels have. */
+  readonly without?: FeatureMask;
+}
+
+const KEYS: readonly string[] = [
+  "entries",
+  "completions",
+  "slots",
+  "buffers",
+  "arenaBytes",
+  "poison",
+  "without",
+];
+const ENTRIES = 4096;
+const COMPLETIONS_MAX = 65536;
+const SLOTS = 65536;
+const BUFFER_COUNT = 1024;
+const BUFFER_BYTES = 65536;
+const ARENA_BYTES = 32 * 1024 * 1024;
+
+/** A checked plan, and what goes with it. */
+export interface RingPlan {
+  readonly plan: MemoryPlan;
+  readonly without: FeatureMask;
+  readonly poison: boolean;
+}
+
+/**
+ * Makes a plan of options.
+ *
+ * @throws {TypeError} for an unknown key
+ * @throws {RangeError} for a size out of its range, naming it
+ */
+export function planOf(options: RingOptions): RingPlan {
+  checkKeys("ring", options, KEYS);
+  checkKeys("ring.buffers", options.buffers ?? {}, ["count", "bytes"]);
+  const entries = options.entries ?? ENTRIES;
+  const plan: MemoryPlan = {
+    entries,
+    completions: options.completions ?? Math.min(COMPLETIONS_MAX, entries * 4),
+    slots: options.slots ?? SLOTS,
+    bufferCount: options.buffers?.count ?? BUFFER_COUNT,
+    bufferBytes: options.buffers?.bytes ?? BUFFER_BYTES,
+    arenaBytes: options.arenaBytes ?? ARENA_BYTES,
+  };
+  checkPlan(plan);
+  return { plan, without: options.without ?? {}, poison: options.poison ?? false };
+}

@@ -1,0 +1,78 @@
+/**
+ * What one capability answers for: its authority, its limits, and the sockets made under it.
+ *
+ * @module
+ */
+
+import type { Socket, SocketOwner } from "./socket.ts";
+import { limitExceeded } from "./errors.ts";
+import { type Authority, LimitCounter, type Limits, RateGate } from "../ring/authority/mod.ts";
+import type { CountedLimit } from "../ring/authority/mod.ts";
+import { Errno } from "../ring/abi/errno.ts";
+
+/** The books of one capability; a derived one's count in its parent's too. */
+export class Scope implements SocketOwner {
+  readonly authority: Authority;
+  /** Whether operations and bytes are counted: only where a limit asks for it. */
+  readonly isCounted: boolean;
+  /** How fast connections are accepted, null without a limit. */
+  readonly acceptGate: RateGate | null;
+  /** How fast bytes are sent, null without a limit. */
+  readonly sendGate: RateGate | null;
+  /** Why nothing new may begin. */
+  revokedBy: Error | null = null;
+  /** Sockets made under this capability itself, not under derived ones. */
+  readonly sockets: Set<Socket> = new Set();
+  readonly children: Set<Scope> = new Set();
+  readonly #counter: LimitCounter;
+  readonly #accepts: RateGate;
+  readonly #sends: RateGate;
+
+  /** @param parent the scope this one was derived from */
+  constructor(authority: Authority, parent?: Scope) {
+    this.authority = authority;
+    const { limits } = authority;
+    const own: Limits = authority.rights.limits ?? {};
+    this.#counter = new LimitCounter(own, parent === undefined ? undefined : parent.#counter);
+    const above = parent === undefined ? {} : { accepts: parent.#accepts, sends: parent.#sends };
+    this.#accepts = new RateGate(own.acceptsPerSecond, { parent: above.accepts });
+    this.#sends = new RateGate(own.sendBytesPerSecond, { parent: above.sends });
+    this.isCounted = limits.inFlight !== undefined || limits.bufferBytes !== undefined;
+    this.acceptGate = limits.acceptsPerSecond === undefined ? null : this.#accepts;
+    this.sendGate = limits.sendBytesPerSecond === undefined ? null : this.#sends;
+    parent?.children.add(this);
+  }
+
+  /**
+   * Takes some of a limited resource.
+   *
+   * @returns null, or the error that names the limit
+   */
+  acquire(limit: CountedLimit, amount: number, operation: string): Error | null {
+    const reached = this.#counter.acquire(limit, amount);
+    if (reached === null) return null;
+    const errno = limit === "sockets" ? Errno.EMFILE : Errno.ENOBUFS;
+    return limitExceeded(reached.limit, reached.maximum, errno, operation);
+  }
+
+  /** Gives it back. */
+  release(limit: CountedLimit, amount: number): void {
+    this.#counter.release(limit, amount);
+  }
+
+  /** {@inheritDoc SocketOwner.adopt} */
+  adopt(socket: Socket): void {
+    this.sockets.add(socket);
+  }
+
+  /** {@inheritDoc SocketOwner.forget} */
+  forget(socket: Socket): void {
+    if (this.sockets.delete(socket)) this.#counter.release("sockets", 1);
+  }
+
+  /** Every socket of this scope and of those derived from it. */
+  *allSockets(): Generator<Socket> {
+    yield* this.sockets;
+    for (const child of this.children) yield* child.allSockets();
+  }
+}

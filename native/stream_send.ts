@@ -1,0 +1,532 @@
+/**
+ * The sending half of a stream: a queue of segments, one operation in the ring at a time.
+ *
+ * Segments leave in the order of the `send` calls. While one operation is in flight, later segments
+ * gather and leave together in one SENDMSG. Bytes come from where they are when that is safe (a
+ * lease's provided buffer, a program's ring buffer: both are pinned), else from a copy made before
+ * `send` returns, in the arena or, when that is full or the data is large, on the heap.
+ *
+ * @module
+ */
+
+import type { Network } from "./network.ts";
+import { BufferLease, type Lease } from "./lease.ts";
+import type { RingBuffer } from "./ring_buffer.ts";
+import type { Socket } from "./socket.ts";
+import type { OpOptions } from "./stream_receive.ts";
+import { badResource, netError, PartialSendError, timedOut } from "./errors.ts";
+import type { Deadline, DeadlineTarget } from "../ring/deadlines.ts";
+import type { Starved } from "../ring/reactor.ts";
+import { type CompletionTarget, Scratch, SCRATCH_IOVECS } from "../ring/slots.ts";
+import { Counter } from "../ring/counters.ts";
+import { Errno } from "../ring/abi/errno.ts";
+import { IOVEC, MSGHDR, W_ADDRESS, W_LENGTH, W_OPERATION_FLAGS } from "../ring/abi/layout.ts";
+import { Msg, Op, Shut } from "../ring/abi/opcodes.ts";
+
+/** The most bytes of one copy in the arena; more goes out piece by piece. */
+const CHUNK_BYTES = 256 * 1024;
+/** The most bytes that wait in one stream's queue: beyond, `send` rejects with ENOBUFS. */
+export const SEND_QUEUE_BYTES_MAX: number = 256 * 1024 * 1024;
+
+const SEND_FLAGS = Msg.NOSIGNAL | Msg.WAITALL;
+const NOWHERE = -1;
+
+/** Options of `send`. */
+export type SendOptions = OpOptions;
+
+/** Bytes that leave in one piece of the queue. */
+class Segment {
+  next: Segment | null = null;
+  /** Byte offset in ring memory, -1 while the bytes are on the heap. */
+  offset = NOWHERE;
+  length = 0;
+  /** The provided buffer they are pinned in, else -1. */
+  bufferId = NOWHERE;
+  /** The arena block they were copied to, else -1. */
+  block = NOWHERE;
+  /** The program's own buffer they are pinned in. */
+  ringBuffer: RingBuffer | null = null;
+  /** The copy on the heap. */
+  heap: Uint8Array | null = null;
+  readonly call: SendCall;
+
+  constructor(call: SendCall) {
+    this.call = call;
+  }
+}
+
+/** One call of `send`. */
+class SendCall {
+  total = 0;
+  moved = 0;
+  segments = 0;
+  resolve: ((bytes: number) => void) | null = null;
+  reject: ((reason: unknown) => void) | null = null;
+  reason: unknown = undefined;
+  hasReason = false;
+  deadline: Deadline | null = null;
+  cleanUp: (() => void) | null = null;
+}
+
+let parking: SendCall;
+function park(resolve: (bytes: number) => void, reject: (reason: unknown) => void): void {
+  parking.resolve = resolve;
+  parking.reject = reject;
+}
+
+/** The sending half of one stream. */
+export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
+  readonly #socket: Socket;
+  readonly #network: Network;
+  #head: Segment | null = null;
+  #tail: Segment | null = null;
+  /** Segments of the operation in flight. */
+  #inFlight = 0;
+  #slot = NOWHERE;
+  #queuedBytes = 0;
+  #isWaitingForArena = false;
+  /** Calls that were withdrawn while an operation of theirs was in flight. */
+  #interrupted = 0;
+  /** Why nothing more can be sent. */
+  #closedBy: Error | null = null;
+  #idle: (() => void) | null = null;
+
+  /** @param socket where the bytes go */
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    this.#network = socket.network;
+  }
+
+  /** Whether an operation of this side is in the ring. */
+  get isArmed(): boolean {
+    return this.#slot >= 0;
+  }
+
+  /** Bytes that wait or are in flight. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  /** Queues bytes. @returns how many, once all are accepted */
+  send(
+    data: Uint8Array | Lease | readonly (Uint8Array | Lease)[],
+    options: SendOptions | undefined,
+  ): Promise<number> {
+    const refusal = this.#refusal(options);
+    if (refusal !== null) return Promise.reject(refusal.reason);
+    const call = new SendCall();
+    if (data instanceof BufferLease) {
+      this.#addLease(call, data);
+    } else if (data instanceof Uint8Array) {
+      this.#addBytes(call, data);
+    } else {
+      this.#addAll(call, data as readonly (Uint8Array | Lease)[]);
+    }
+    return this.#begin(call, options);
+  }
+
+  /** Queues a program's own ring buffer, in place. */
+  sendBuffer(buffer: RingBuffer, options: SendOptions | undefined): Promise<number> {
+    const refusal = this.#refusal(options);
+    if (refusal !== null) return Promise.reject(refusal.reason);
+    const call = new SendCall();
+    if (buffer.length > 0) {
+      const segment = this.#append(call, buffer.length);
+      buffer.pin();
+      segment.ringBuffer = buffer;
+      segment.offset = buffer.offset;
+    }
+    return this.#begin(call, options);
+  }
+
+  /** Resolves when the queue is empty, however its sends ended. */
+  async whenEmpty(): Promise<void> {
+    while (this.#head !== null) {
+      await new Promise<void>((resolve) => {
+        const before = this.#idle;
+        this.#idle = () => {
+          before?.();
+          resolve();
+        };
+      });
+    }
+  }
+
+  /** Lets nothing more be queued; what is queued still leaves. */
+  refuse(reason: Error): void {
+    this.#closedBy ??= reason;
+  }
+
+  /** Ends the side. @param reason what pending sends reject with, null for an ordinary close */
+  async terminate(reason: Error | null): Promise<void> {
+    this.#closedBy = reason ?? badResource("send", "the stream is closed");
+    for (let segment = this.#head; segment !== null; segment = segment.next) {
+      this.#giveUp(segment.call, this.#closedBy);
+    }
+    this.#dropWaiting();
+    if (this.#slot >= 0) this.#network.reactor.cancel(this.#slot);
+    await this.whenEmpty();
+  }
+
+  /** {@inheritDoc CompletionTarget.onCompletion} */
+  onCompletion(_tag: number, result: number): void {
+    this.#slot = NOWHERE;
+    if (result >= 0) this.#moved(result);
+    else this.#failed(-result);
+    if (this.#closedBy !== null) this.#dropWaiting();
+    if (this.#head !== null) {
+      this.#pump();
+    } else if (this.#idle !== null) {
+      const idle = this.#idle;
+      this.#idle = null;
+      idle();
+    }
+  }
+
+  /** {@inheritDoc DeadlineTarget.onDeadline} */
+  onDeadline(_tag: number): void {
+    const now = this.#network.reactor.now;
+    for (let segment = this.#head; segment !== null; segment = segment.next) {
+      const { call } = segment;
+      if (call.deadline === null || call.deadline.at > now) continue;
+      call.deadline = null;
+      this.#interrupt(call, timedOut("send", this.#names()));
+      return;
+    }
+  }
+
+  /** {@inheritDoc Starved.resume} */
+  resume(): boolean {
+    this.#isWaitingForArena = false;
+    if (this.#slot < 0 && this.#head !== null) this.#pump();
+    return !this.#isWaitingForArena;
+  }
+
+  #refusal(options: SendOptions | undefined): { reason: unknown } | null {
+    if (this.#closedBy !== null) return { reason: this.#closedBy };
+    if (options?.signal?.aborted === true) return { reason: options.signal.reason };
+    if (this.#queuedBytes < SEND_QUEUE_BYTES_MAX) return null;
+    const detail = `${this.#queuedBytes} bytes wait in the stream's queue, its most`;
+    const context = { operation: "send", ...this.#names(), detail };
+    return { reason: netError(Errno.ENOBUFS, context) };
+  }
+
+  #begin(call: SendCall, options: SendOptions | undefined): Promise<number> {
+    if (call.total === 0) return Promise.resolve(0);
+    this.#socket.beginWait();
+    parking = call;
+    const promise = new Promise<number>(park);
+    if (options !== undefined) this.#guard(call, options);
+    if (this.#slot < 0) this.#pump();
+    return promise;
+  }
+
+  #guard(call: SendCall, options: SendOptions): void {
+    const { signal, timeoutMs } = options;
+    if (timeoutMs !== undefined) {
+      call.deadline = this.#network.reactor.armDeadline(timeoutMs, this, 0);
+    }
+    if (signal === undefined) return;
+    const onAbort = () => this.#interrupt(call, signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    call.cleanUp = () => signal.removeEventListener("abort", onAbort);
+  }
+
+  #append(call: SendCall, length: number): Segment {
+    const segment = new Segment(call);
+    segment.length = length;
+    call.total += length;
+    call.segments++;
+    this.#queuedBytes += length;
+    if (this.#tail === null) this.#head = segment;
+    else this.#tail.next = segment;
+    this.#tail = segment;
+    return segment;
+  }
+
+  #addLease(call: SendCall, lease: BufferLease): void {
+    if (!lease.isHeld) throw new TypeError("send: the lease was released");
+    if (!lease.isInPlace) {
+      this.#addBytes(call, lease.bytes);
+      return;
+    }
+    const segment = this.#append(call, lease.size);
+    this.#network.reactor.buffers.retain(lease.id);
+    segment.bufferId = lease.id;
+    segment.offset = lease.start;
+  }
+
+  #addBytes(call: SendCall, bytes: Uint8Array): void {
+    const { arena, memory } = this.#network.reactor;
+    let start = 0;
+    // The head of the data goes straight to the arena; what is left of it is copied once more.
+    if (bytes.length > 0 && !this.#isWaitingForArena) {
+      const count = Math.min(bytes.length, CHUNK_BYTES);
+      const block = arena.take(count);
+      if (block >= 0) {
+        memory.bytes.set(count === bytes.length ? bytes : bytes.subarray(0, count), block);
+        const segment = this.#append(call, count);
+        segment.block = block;
+        segment.offset = block;
+        start = count;
+      }
+    }
+    if (start < bytes.length) {
+      this.#append(call, bytes.length - start).heap = bytes.slice(start);
+    }
+  }
+
+  #addAll(call: SendCall, parts: readonly (Uint8Array | Lease)[]): void {
+    for (const [index, part] of parts.entries()) {
+      if (part instanceof BufferLease) this.#addLease(call, part);
+      else if (part instanceof Uint8Array) this.#addBytes(call, part);
+      else throw new TypeError(`send: part ${index} is neither bytes nor a lease`);
+    }
+  }
+
+  /** Puts what is first in line into the ring. */
+  #pump(): void {
+    const { reactor } = this.#network;
+    let count = 0;
+    for (let segment = this.#head; segment !== null; segment = segment.next) {
+      if (count === SCRATCH_IOVECS || !this.#settle(segment)) break;
+      count++;
+    }
+    if (count === 0) return;
+    const slot = reactor.slots.take(this, 0);
+    if (slot < 0) {
+      this.#failed(Errno.ENOBUFS);
+      return;
+    }
+    this.#slot = slot;
+    this.#inFlight = count;
+    if (count > 1) {
+      this.#pumpVector(slot, count);
+      return;
+    }
+    const segment = this.#head!;
+    const at = reactor.entry(Op.SEND, this.#socket.descriptor, slot);
+    const address = reactor.memory.base + segment.offset;
+    const words = reactor.entries;
+    words[at + W_ADDRESS] = address | 0;
+    words[at + W_ADDRESS + 1] = (address / 4294967296) | 0;
+    words[at + W_LENGTH] = segment.length;
+    words[at + W_OPERATION_FLAGS] = SEND_FLAGS;
+  }
+
+  #pumpVector(slot: number, count: number): void {
+    const { reactor } = this.#network;
+    const { base, words } = reactor.memory;
+    const scratch = reactor.scratchOf(slot);
+    const header = scratch + Scratch.MSGHDR;
+    words.fill(0, header >> 2, (header + MSGHDR.SIZE) >> 2);
+    putLong(words, header + MSGHDR.IOV, base + scratch + Scratch.IOVEC);
+    putLong(words, header + MSGHDR.IOV_LENGTH, count);
+    let vector = scratch + Scratch.IOVEC;
+    let segment = this.#head!;
+    for (let index = 0; index < count; index++) {
+      putLong(words, vector + IOVEC.BASE, base + segment.offset);
+      putLong(words, vector + IOVEC.LENGTH, segment.length);
+      vector += IOVEC.SIZE;
+      segment = segment.next!;
+    }
+    const at = reactor.entry(Op.SENDMSG, this.#socket.descriptor, slot);
+    reactor.setLong(at + W_ADDRESS, base + header);
+    reactor.entries[at + W_LENGTH] = 1;
+    reactor.entries[at + W_OPERATION_FLAGS] = SEND_FLAGS;
+  }
+
+  /** Makes sure that a segment's bytes are in ring memory. @returns false when there is no room */
+  #settle(segment: Segment): boolean {
+    const { heap } = segment;
+    if (heap === null) return true;
+    const { reactor } = this.#network;
+    const count = Math.min(heap.length, CHUNK_BYTES);
+    const block = reactor.arena.take(count);
+    if (block < 0) {
+      if (this.#head === segment && !this.#isWaitingForArena) {
+        this.#isWaitingForArena = true;
+        reactor.awaitArena(this);
+      }
+      return false;
+    }
+    reactor.memory.bytes.set(heap.subarray(0, count), block);
+    if (count < heap.length) {
+      const rest = new Segment(segment.call);
+      rest.heap = heap.subarray(count);
+      rest.length = heap.length - count;
+      rest.next = segment.next;
+      segment.next = rest;
+      segment.call.segments++;
+      if (this.#tail === segment) this.#tail = rest;
+    }
+    segment.heap = null;
+    segment.length = count;
+    segment.block = block;
+    segment.offset = block;
+    return true;
+  }
+
+  #moved(bytes: number): void {
+    const { counters } = this.#network.reactor;
+    counters.add(Counter.sends, 1);
+    counters.add(Counter.bytesSent, bytes);
+    this.#inFlight = 0;
+    let left = bytes;
+    while (left > 0) {
+      const segment = this.#head!;
+      const count = Math.min(left, segment.length);
+      left -= count;
+      segment.call.moved += count;
+      segment.length -= count;
+      segment.offset += count;
+      this.#queuedBytes -= count;
+      if (segment.length > 0) break;
+      this.#removeHead();
+      if (segment.call.moved === segment.call.total) this.#finish(segment.call);
+    }
+    this.#endAllInterrupted();
+  }
+
+  #failed(errno: number): void {
+    this.#inFlight = 0;
+    const call = this.#head!.call;
+    if (errno === Errno.ECANCELED || errno === Errno.EINTR || errno === Errno.EAGAIN) {
+      this.#endAllInterrupted();
+      return;
+    }
+    const error = netError(errno, { operation: "send", ...this.#names() });
+    this.#closedBy ??= error;
+    this.#giveUp(call, error);
+    this.#dropCall(call);
+    for (let segment = this.#head; segment !== null; segment = segment.next) {
+      this.#giveUp(segment.call, error);
+    }
+    this.#dropWaiting();
+  }
+
+  #endAllInterrupted(): void {
+    if (this.#interrupted === 0) return;
+    const calls = new Set<SendCall>();
+    for (let segment = this.#head; segment !== null; segment = segment.next) {
+      if (segment.call.hasReason) calls.add(segment.call);
+    }
+    this.#interrupted = 0;
+    for (const call of calls) this.#endInterrupted(call);
+  }
+
+  /** An interrupted call whose operation is over: nothing of it may leave any more. */
+  #endInterrupted(call: SendCall): void {
+    this.#dropCall(call);
+    if (call.moved === 0) {
+      this.#giveUp(call, call.reason);
+      return;
+    }
+    const isDeadline = (call.reason as { errno?: number } | null)?.errno === Errno.ETIMEDOUT;
+    const error = new PartialSendError({
+      errno: isDeadline ? Errno.ETIMEDOUT : Errno.ECANCELED,
+      ...this.#names(),
+      bytesTransferred: call.moved,
+      cause: call.reason,
+    });
+    this.#giveUp(call, error);
+    // The peer would take later bytes for the rest of these: the write side ends here.
+    this.#closedBy ??= error;
+    this.#network.shutdown(this.#socket, Shut.WR);
+  }
+
+  /** Withdraws a call: at once when nothing of it is in flight, else when its operation ends. */
+  #interrupt(call: SendCall, reason: unknown): void {
+    if (call.resolve === null || call.hasReason) return;
+    call.reason = reason;
+    call.hasReason = true;
+    let index = 0;
+    for (let segment = this.#head; segment !== null; segment = segment.next, index++) {
+      if (segment.call !== call) continue;
+      if (index < this.#inFlight) {
+        this.#interrupted++;
+        this.#network.reactor.cancel(this.#slot);
+        return;
+      }
+      break;
+    }
+    this.#endInterrupted(call);
+  }
+
+  #finish(call: SendCall): void {
+    const { resolve } = call;
+    if (resolve === null) return;
+    this.#unpark(call);
+    resolve(call.total);
+  }
+
+  #giveUp(call: SendCall, reason: unknown): void {
+    const { reject } = call;
+    if (reject === null) return;
+    this.#unpark(call);
+    reject(reason);
+  }
+
+  #unpark(call: SendCall): void {
+    call.resolve = null;
+    call.reject = null;
+    call.cleanUp?.();
+    if (call.deadline !== null) this.#network.reactor.disarmDeadline(call.deadline);
+    call.deadline = null;
+    this.#socket.endWait();
+  }
+
+  /** Removes a call's segments, which are not in flight. */
+  #dropCall(call: SendCall): void {
+    this.#drop((segment) => segment.call === call);
+  }
+
+  /** Removes everything that is not in flight. */
+  #dropWaiting(): void {
+    let index = 0;
+    this.#drop(() => index++ >= this.#inFlight);
+  }
+
+  #drop(isDropped: (segment: Segment) => boolean): void {
+    let last: Segment | null = null;
+    let segment = this.#head;
+    this.#head = null;
+    while (segment !== null) {
+      const next: Segment | null = segment.next;
+      if (isDropped(segment)) {
+        this.#queuedBytes -= segment.length;
+        this.#free(segment);
+      } else {
+        segment.next = null;
+        if (last === null) this.#head = segment;
+        else last.next = segment;
+        last = segment;
+      }
+      segment = next;
+    }
+    this.#tail = last;
+  }
+
+  #removeHead(): void {
+    const segment = this.#head!;
+    this.#head = segment.next;
+    if (this.#head === null) this.#tail = null;
+    this.#free(segment);
+  }
+
+  #free(segment: Segment): void {
+    const { reactor } = this.#network;
+    if (segment.bufferId >= 0) reactor.buffers.release(segment.bufferId);
+    if (segment.block >= 0) reactor.giveArena(segment.block);
+    if (segment.ringBuffer !== null) segment.ringBuffer.unpin();
+  }
+
+  #names(): { local: string; remote: string } {
+    return this.#network.namesOf(this.#socket);
+  }
+}
+
+function putLong(words: Int32Array<ArrayBufferLike>, offset: number, value: number): void {
+  words[offset >> 2] = value | 0;
+  words[(offset >> 2) + 1] = Math.floor(value / 4294967296);
+}

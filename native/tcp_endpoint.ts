@@ -1,0 +1,478 @@
+/**
+ * Endpoints: sockets that accept connections.
+ *
+ * @module
+ */
+
+import type { NetworkCapability } from "./capability.ts";
+import type { NamedSocket, Network, SocketNames } from "./network.ts";
+import { Want } from "./network.ts";
+import { badResource, netError, timedOut, unsupported } from "./errors.ts";
+import { type ListenOptionName, type OptionValue, type OptionValues, setOption } from "./options.ts";
+import type { Scope } from "./scope.ts";
+import { Socket } from "./socket.ts";
+import type { OpOptions } from "./stream_receive.ts";
+import { checkOperation, TcpStream } from "./tcp_stream.ts";
+import type { AddressInput, SocketAddress } from "../ring/abi/address.ts";
+import { Errno } from "../ring/abi/errno.ts";
+import { W_OPERATION_FLAGS } from "../ring/abi/layout.ts";
+import { CqeFlag, DriverOp, IoPrio, Op, Sock } from "../ring/abi/opcodes.ts";
+import { Counter } from "../ring/counters.ts";
+import type { Deadline, DeadlineTarget } from "../ring/deadlines.ts";
+import type { CompletionTarget } from "../ring/slots.ts";
+
+/** Options of `listen`. */
+export interface ListenOptions extends Partial<OptionValues> {
+  /** Connections that may wait to be accepted, 1 to 65535; the system may allow fewer. */
+  readonly backlog?: number;
+  /** The most leases a program may hold of one accepted stream; 64 unless said otherwise. */
+  readonly leasesPerStream?: number;
+}
+
+/** What an endpoint has accepted and what stood in its way. */
+export interface AcceptStats {
+  /** Connections accepted. */
+  readonly accepted: number;
+  /** Connections that were gone before their addresses could be asked for. */
+  readonly vanished: number;
+  /** Connections refused for a limit of the capability. */
+  readonly refused: number;
+  /** Times that accepting paused because no descriptor or memory was left. */
+  readonly exhausted: number;
+  /** Accepted connections that wait for `accept()`. */
+  readonly waiting: number;
+}
+
+/** Accepted streams that wait for `accept()` before accepting pauses. */
+const QUEUE_HIGH = 1024;
+/** Milliseconds until accepting is tried again after EMFILE and its like. */
+const EXHAUSTED_RETRY_MS = 50;
+
+const TAG_ACCEPT = 0;
+const TAG_SHIFT = 1;
+const EXHAUSTED: ReadonlySet<number> = new Set<number>([
+  Errno.EMFILE,
+  Errno.ENFILE,
+  Errno.ENOBUFS,
+  Errno.ENOMEM,
+]);
+const BROKEN: ReadonlySet<number> = new Set<number>([
+  Errno.EBADF,
+  Errno.EINVAL,
+  Errno.ENOTSOCK,
+  Errno.EOPNOTSUPP,
+  Errno.EFAULT,
+]);
+
+interface Waiter<A extends Deno.Addr> {
+  readonly resolve: (stream: TcpStream<A> | null) => void;
+  readonly reject: (reason: unknown) => void;
+  deadline: Deadline | null;
+  cleanUp: (() => void) | null;
+}
+
+/** What an endpoint is made of. */
+export interface EndpointParts {
+  readonly network: Network;
+  readonly scope: Scope;
+  readonly fd: number;
+  readonly local: SocketAddress;
+  readonly leasesPerStream: number;
+}
+
+/**
+ * A listening socket. Usable wherever a `Deno.Listener` (for TCP: a `Deno.TcpListener`) is.
+ *
+ * Errors of single connections never end it: when descriptors run out accepting pauses and resumes,
+ * and a peer that is gone before it can be greeted is dropped and counted.
+ *
+ * @example
+ * ```ts
+ * import { NetworkCapability, TcpEndpoint } from "../mod.ts";
+ * await using capability = await NetworkCapability.request();
+ * await using endpoint = await TcpEndpoint.create("127.0.0.1:0", capability);
+ * console.log(endpoint.addr.port > 0); // true
+ * ```
+ */
+export class TcpEndpoint<A extends Deno.Addr = Deno.NetAddr> extends Socket
+  implements
+    AsyncIterable<TcpStream<A>>,
+    AsyncDisposable,
+    Disposable,
+    CompletionTarget,
+    DeadlineTarget,
+    NamedSocket {
+  readonly #local: SocketAddress;
+  readonly #scope: Scope;
+  readonly #leasesPerStream: number;
+  readonly #want: number;
+  readonly #isMultishot: boolean;
+  readonly #queue: TcpStream<A>[] = [];
+  readonly #waiters: Waiter<A>[] = [];
+  #slot = -1;
+  #naming = 0;
+  #isCancelling = false;
+  #isPaused = false;
+  #closing: Promise<void> | null = null;
+  #closedBy: Error | undefined;
+  #retry: Deadline | null = null;
+  #drained: (() => void) | null = null;
+  #accepted = 0;
+  #vanished = 0;
+  #refused = 0;
+  #exhausted = 0;
+
+  /** @ignore Made by {@linkcode TcpEndpoint.create} and by capabilities. */
+  constructor(parts: EndpointParts) {
+    super(parts.network, parts.scope, parts.fd);
+    this.#local = parts.local;
+    this.#scope = parts.scope;
+    this.#leasesPerStream = parts.leasesPerStream;
+    // A connection to a wildcard address has a local address of its own.
+    this.#want = parts.local.isUnspecified ? Want.BOTH : Want.PEER;
+    this.#isMultishot = parts.network.reactor.driver.features.multishotAccept;
+  }
+
+  /**
+   * Listens on an address.
+   *
+   * @param address `"0.0.0.0:8080"`, `"[::1]:0"` (port 0: any free one), `"localhost:8080"`, a
+   * `Deno.NetAddr` or a {@linkcode SocketAddress}
+   * @param capability must hold `tcp` and `listen` for the address
+   * @throws {NetError} EADDRINUSE, EADDRNOTAVAIL, EACCES ...
+   * @throws {Deno.errors.NotCapable} when the capability does not allow it
+   * @throws {TypeError} when address or options are malformed, naming value and position
+   */
+  static create(
+    address: AddressInput,
+    capability: NetworkCapability,
+    options?: ListenOptions,
+  ): Promise<TcpEndpoint> {
+    return capability.listen(address, options);
+  }
+
+  /** The address it listens on. */
+  get addr(): A {
+    return this.#local.toDenoAddr("tcp") as A;
+  }
+
+  /** The address it listens on as text. */
+  get localName(): string {
+    return this.#local.toString();
+  }
+
+  /** Always "": a listener has no peer. */
+  get remoteName(): string {
+    return "";
+  }
+
+  /**
+   * The descriptor, for the expert layer.
+   *
+   * @throws {NetError} ENOTSUP on backends whose descriptors are not the system's
+   */
+  get fd(): number {
+    if (this.network.kind !== "kernel") {
+      throw unsupported(this.network.kind, "descriptors (endpoint.fd)", "fd");
+    }
+    return this.descriptor;
+  }
+
+  /**
+   * Accepts the next connection.
+   *
+   * @throws {NetError} EBADF when the endpoint is or gets closed, ETIMEDOUT at the deadline
+   */
+  async accept(options?: OpOptions): Promise<TcpStream<A>> {
+    if (options !== undefined) checkOperation("accept", options);
+    options?.signal?.throwIfAborted();
+    const stream = await this.#next(options);
+    if (stream === null) throw this.#closedError();
+    return stream;
+  }
+
+  /** Delivers nothing more until {@linkcode TcpEndpoint.resume}; what was accepted is held. */
+  pause(): void {
+    this.#isPaused = true;
+    this.#cancel();
+  }
+
+  /** Delivers again, first what was held. */
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#deliver();
+    this.#arm();
+  }
+
+  /** Sets an option of the listener. */
+  async setOption<K extends ListenOptionName>(name: K, value: OptionValue<K>): Promise<void> {
+    if (this.#closing !== null) throw this.#closedError();
+    await setOption(this.network, this.descriptor, name, value, true);
+  }
+
+  /** What it has accepted, and what stood in its way. */
+  stats(): AcceptStats {
+    return {
+      accepted: this.#accepted,
+      vanished: this.#vanished,
+      refused: this.#refused,
+      exhausted: this.#exhausted,
+      waiting: this.#queue.length,
+    };
+  }
+
+  /** Closes the endpoint; accepted streams live on. Once more is a no-op. */
+  close(): void {
+    this.terminate(undefined);
+  }
+
+  /** @ignore Ends it with a reason; capabilities do that when they are revoked. */
+  terminate(reason: Error | undefined): Promise<void> {
+    this.#closing ??= this.#close(reason);
+    return this.#closing;
+  }
+
+  /** Accepts until the endpoint is closed; breaking out closes it. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<TcpStream<A>> {
+    const iterator: AsyncIterableIterator<TcpStream<A>> = {
+      [Symbol.asyncIterator]: () => iterator,
+      next: async () => {
+        if (this.#closing !== null && this.#closedBy === undefined) {
+          return { done: true, value: undefined };
+        }
+        const stream = await this.#next(undefined);
+        if (stream === null) return { done: true, value: undefined };
+        return { done: false, value: stream };
+      },
+      return: async () => {
+        await this.terminate(undefined);
+        return { done: true, value: undefined };
+      },
+    };
+    return iterator;
+  }
+
+  /** Closes the endpoint. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Closes the endpoint. @returns when its descriptor is closed */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.terminate(undefined);
+  }
+
+  /** {@inheritDoc CompletionTarget.onCompletion} */
+  onCompletion(tag: number, result: number, flags: number, slot: number): void {
+    if (tag !== TAG_ACCEPT) {
+      this.#named(tag >> TAG_SHIFT, result, slot);
+      return;
+    }
+    if ((flags & CqeFlag.MORE) === 0) {
+      this.#slot = -1;
+      this.#isCancelling = false;
+    }
+    if (result >= 0) this.#greet(result);
+    else this.#failed(-result);
+    if (this.#slot < 0) this.#arm();
+    this.#checkDrained();
+  }
+
+  /** {@inheritDoc DeadlineTarget.onDeadline} */
+  onDeadline(tag: number): void {
+    if (tag === TAG_ACCEPT) {
+      this.#retry = null;
+      this.#arm();
+      return;
+    }
+    const { now } = this.network.reactor;
+    const waiter = this.#waiters.find(({ deadline }) => deadline !== null && deadline.at <= now);
+    if (waiter === undefined) return;
+    this.#withdraw(waiter, timedOut("accept", { local: this.localName }));
+  }
+
+  /** @returns the next stream, null when the endpoint was closed ordinarily */
+  #next(options: OpOptions | undefined): Promise<TcpStream<A> | null> {
+    if (this.#closing !== null) {
+      return this.#closedBy === undefined ? Promise.resolve(null) : Promise.reject(this.#closedBy);
+    }
+    if (!this.#isPaused && this.#queue.length > 0 && this.#waiters.length === 0) {
+      const stream = this.#queue.shift()!;
+      if (this.#slot < 0) this.#arm();
+      return Promise.resolve(stream);
+    }
+    this.beginWait();
+    const { promise, resolve, reject } = Promise.withResolvers<TcpStream<A> | null>();
+    const waiter: Waiter<A> = { resolve, reject, deadline: null, cleanUp: null };
+    this.#waiters.push(waiter);
+    if (options !== undefined) this.#guard(waiter, options);
+    if (this.#slot < 0) this.#arm();
+    return promise;
+  }
+
+  #guard(waiter: Waiter<A>, options: OpOptions): void {
+    const { signal, timeoutMs } = options;
+    if (timeoutMs !== undefined) {
+      waiter.deadline = this.network.reactor.armDeadline(timeoutMs, this, 1);
+    }
+    if (signal === undefined) return;
+    const onAbort = () => this.#withdraw(waiter, signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    waiter.cleanUp = () => signal.removeEventListener("abort", onAbort);
+  }
+
+  /** A waiter gives up; a connection that arrives later waits for the next one. */
+  #withdraw(waiter: Waiter<A>, reason: unknown): void {
+    const index = this.#waiters.indexOf(waiter);
+    if (index < 0) return;
+    this.#waiters.splice(index, 1);
+    this.#endWaiter(waiter);
+    waiter.reject(reason);
+  }
+
+  #endWaiter(waiter: Waiter<A>): void {
+    if (waiter.deadline !== null) this.network.reactor.disarmDeadline(waiter.deadline);
+    waiter.cleanUp?.();
+    this.endWait();
+  }
+
+  get #isHeld(): boolean {
+    return this.#closing !== null || this.#isPaused || this.#queue.length >= QUEUE_HIGH;
+  }
+
+  #arm(): void {
+    if (this.#slot >= 0 || this.#retry !== null || this.#isHeld) return;
+    if (!this.#isMultishot && this.#waiters.length === 0) return;
+    const { reactor } = this.network;
+    const delayMs = this.#scope.acceptGate === null ? 0 : this.#rateDelayMs();
+    const slot = delayMs > 0 ? -1 : reactor.slots.take(this, TAG_ACCEPT);
+    if (slot < 0) {
+      this.#retry = reactor.armDeadline(delayMs || EXHAUSTED_RETRY_MS, this, TAG_ACCEPT);
+      return;
+    }
+    this.#slot = slot;
+    const isMultishot = this.#isMultishot && this.#scope.acceptGate === null;
+    const head = isMultishot ? Op.ACCEPT | (IoPrio.ACCEPT_MULTISHOT << 16) : Op.ACCEPT;
+    const at = reactor.entry(head, this.descriptor, slot);
+    reactor.entries[at + W_OPERATION_FLAGS] = Sock.CLOEXEC;
+  }
+
+  /** Books one accept. @returns how long to wait for it first, in milliseconds */
+  #rateDelayMs(): number {
+    if (this.#isBooked) {
+      this.#isBooked = false;
+      return 0;
+    }
+    const delayMs = this.#scope.acceptGate!.delayMs(this.network.reactor.driver.now(), 1);
+    this.#isBooked = delayMs > 0;
+    return Math.min(delayMs, 2 ** 31);
+  }
+
+  #isBooked = false;
+
+  #cancel(): void {
+    if (this.#slot < 0 || this.#isCancelling) return;
+    this.#isCancelling = true;
+    this.network.reactor.cancel(this.#slot);
+  }
+
+  /** A connection came: its addresses are asked for at once, before it can be gone. */
+  #greet(fd: number): void {
+    const { network } = this;
+    network.opened(fd);
+    const slot = network.reactor.slots.take(this, (fd << TAG_SHIFT) | 1);
+    if (this.#closing !== null || slot < 0) {
+      if (slot >= 0) network.reactor.slots.abandon(slot);
+      network.discard(fd);
+      return;
+    }
+    this.#naming++;
+    const at = network.reactor.entry(DriverOp.NAMES, fd, slot);
+    network.fillNames(at, slot, this.#want);
+  }
+
+  #named(fd: number, result: number, slot: number): void {
+    this.#naming--;
+    const { network } = this;
+    const { counters } = network.reactor;
+    if (result < 0 || this.#closing !== null) {
+      if (result < 0) this.#vanished++;
+      network.discard(fd);
+    } else if (this.#scope.acquire("sockets", 1, "accept") !== null) {
+      this.#refused++;
+      counters.add(Counter.refused, 1);
+      network.discard(fd);
+    } else {
+      this.#accepted++;
+      counters.add(Counter.accepted, 1);
+      this.#queue.push(this.#open(fd, network.readNames(slot, this.#want)));
+      this.#deliver();
+      if (this.#queue.length >= QUEUE_HIGH) this.#cancel();
+    }
+    this.#checkDrained();
+  }
+
+  #open(fd: number, names: SocketNames): TcpStream<A> {
+    return new TcpStream<A>({
+      network: this.network,
+      owner: this.#scope,
+      fd,
+      local: names.local ?? this.#local,
+      remote: names.peer ?? this.#local,
+      leasesPerStream: this.#leasesPerStream,
+    });
+  }
+
+  #deliver(): void {
+    while (!this.#isPaused && this.#queue.length > 0 && this.#waiters.length > 0) {
+      const waiter = this.#waiters.shift()!;
+      const stream = this.#queue.shift()!;
+      this.#endWaiter(waiter);
+      waiter.resolve(stream);
+    }
+  }
+
+  #failed(errno: number): void {
+    if (EXHAUSTED.has(errno)) {
+      this.#exhausted++;
+      const { reactor } = this.network;
+      this.#retry ??= reactor.armDeadline(EXHAUSTED_RETRY_MS, this, TAG_ACCEPT);
+    } else if (BROKEN.has(errno) && this.#closing === null) {
+      this.terminate(netError(errno, { operation: "accept", local: this.localName }));
+    }
+  }
+
+  #checkDrained(): void {
+    if (this.#slot >= 0 || this.#naming > 0) return;
+    this.#drained?.();
+    this.#drained = null;
+  }
+
+  async #close(reason: Error | undefined): Promise<void> {
+    this.#closedBy = reason;
+    if (this.#retry !== null) this.network.reactor.disarmDeadline(this.#retry);
+    this.#retry = null;
+    for (const waiter of this.#waiters.splice(0)) {
+      this.#endWaiter(waiter);
+      if (reason === undefined) waiter.resolve(null);
+      else waiter.reject(reason);
+    }
+    const ending: Promise<unknown>[] = this.#queue.splice(0).map((stream) => stream.close());
+    this.#cancel();
+    ending.push(this.network.close(this.descriptor));
+    if (this.#slot >= 0 || this.#naming > 0) {
+      ending.push(new Promise<void>((resolve) => this.#drained = resolve));
+    }
+    await Promise.all(ending);
+    this.owner.forget(this);
+  }
+
+  #closedError(): Error {
+    const context = { local: this.localName, cause: this.#closedBy };
+    return this.#closedBy ?? badResource("accept", "the endpoint is closed", context);
+  }
+}
+
+/** An endpoint on a Unix socket. */
+export type UnixEndpoint = TcpEndpoint<Deno.UnixAddr>;
