@@ -4,7 +4,9 @@
  * @module
  */
 
-export { openDriver } from "./open.ts";
+export { openDriver, reapWorker } from "./open.ts";
+export { WAKE_PLAN } from "./options.ts";
+export type { ReapReport } from "./kernel/reap.ts";
 export type {
   BackendName,
   DriverOptions,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { LedgerHandle } from "../ring/descriptor_table.ts";
 import type { RingDriver } from "../ring/driver.ts";
 import type { MemoryPlan } from "../ring/memory.ts";
 
@@ -30,6 +31,16 @@ export interface FeatureMask {
   readonly opcodes?: readonly number[];
 }
 
+/** The small ring by which an isolate with a kernel ring sleeps. */
+export const WAKE_PLAN: MemoryPlan = {
+  entries: 4,
+  completions: 8,
+  slots: 16,
+  bufferCount: 0,
+  bufferBytes: 64,
+  arenaBytes: 4096,
+};
+
 /** What is asked of {@linkcode openDriver}. */
 export interface DriverRequest {
   readonly backend: BackendName;
@@ -37,6 +48,8 @@ export interface DriverRequest {
   /** Run the driver in a Worker of its own, where the backend can. */
   readonly worker: boolean;
   readonly without: FeatureMask;
+  /** Memory that a Worker's parent holds, and where the Worker's descriptors are recorded. */
+  readonly ledger?: LedgerHandle;
 }
 
 /** What a driver needs to open. */
@@ -44,6 +57,7 @@ export interface DriverOptions {
   readonly plan: MemoryPlan;
   readonly worker: boolean;
   readonly without: FeatureMask;
+  readonly ledger?: LedgerHandle;
   /** Why this driver was taken instead of a better one, "" when it was asked for. */
   readonly why: string;
 }

@@ -9,7 +9,7 @@ import { netError, notCapable, unsupported } from "./errors.ts";
 import { Network } from "./network.ts";
 import { checkKeys, checkOptionValues, OPTION_NAMES, setOption } from "./options.ts";
 import { resolveName, type ResolveOptions } from "./resolver.ts";
-import { planOf, type RingOptions } from "./ring_options.ts";
+import { ledgerPlanOf, type RingOptions } from "./ring_options.ts";
 import { Scope } from "./scope.ts";
 import { type ListenOptions, TcpEndpoint } from "./tcp_endpoint.ts";
 import {
@@ -36,6 +36,7 @@ import {
   type NetworkRights,
 } from "../ring/authority/mod.ts";
 import { Counter } from "../ring/counters.ts";
+import type { LedgerHandle } from "../ring/descriptor_table.ts";
 
 /** What {@linkcode NetworkCapability.request} takes. */
 export interface CapabilityRequest {
@@ -47,6 +48,8 @@ export interface CapabilityRequest {
   readonly ring?: RingOptions;
   /** Run the host driver in a Worker of its own. */
   readonly worker?: boolean;
+  /** In a Worker: the handle of a `WorkerLedger` of its parent's, whose memory the ring then has. */
+  readonly ledger?: LedgerHandle;
 }
 
 /** Counters of a backend; shared by every capability derived from one request. */
@@ -89,7 +92,7 @@ export interface RevokeReport {
   readonly sockets: number;
 }
 
-const REQUEST_KEYS: readonly string[] = ["backend", "rights", "ring", "worker"];
+const REQUEST_KEYS: readonly string[] = ["backend", "rights", "ring", "worker", "ledger"];
 const BACKENDS: readonly string[] = ["auto", "kernel", "host"];
 const LISTEN_KEYS: readonly string[] = [...OPTION_NAMES, "backlog", "leasesPerStream"];
 const CONNECT_KEYS: readonly string[] = [
@@ -150,9 +153,10 @@ export class NetworkCapability implements AsyncDisposable {
       throw new TypeError(`backend must be one of ${BACKENDS.join(", ")}, not ${String(backend)}`);
     }
     const authority = Authority.root(request.rights);
-    const { plan, without, poison } = planOf(request.ring ?? {});
+    const { ledger } = request;
+    const { plan, without, poison } = ledgerPlanOf(ledger, request.ring ?? {});
     const worker = request.worker ?? false;
-    const outcome = await openDriver({ backend, plan, worker, without });
+    const outcome = await openDriver({ backend, plan, worker, without, ledger });
     if ("refusal" in outcome) throw unsupported(backend, `a start: ${outcome.refusal}`, "request");
     const network = new Network(outcome.driver);
     network.reactor.buffers.poison = poison;

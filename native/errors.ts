@@ -80,7 +80,8 @@ export abstract class NetError extends Error {
  * import { NetError, PartialSendError } from "./errors.ts";
  * const error: unknown = new PartialSendError({ errno: 125, bytesTransferred: 10 });
  * if (!(error instanceof PartialSendError)) throw new Error("unreachable");
- * if (!(error instanceof NetError) || error.bytesTransferred !== 10) throw new Error("unreachable");
+ * if (!(error instanceof NetError)) throw new Error("unreachable");
+ * console.log(error.bytesTransferred); // 10
  * ```
  */
 export class PartialSendError extends NetError {

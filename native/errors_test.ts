@@ -137,7 +137,7 @@ Deno.test("netError() refuses what is no error number", () => {
   }
 });
 
-Deno.test("instanceof NetError recognises the errors of another copy of the module, and no others", async () => {
+Deno.test("instanceof NetError recognises errors of another copy, no others", async () => {
   const copy: typeof import("./errors.ts") = await import("./errors.ts#copy");
   assert(copy.netError !== netError, "the import gave the same module");
   assert(copy.netError(111, { operation: "x" }) instanceof NetError);
@@ -186,7 +186,7 @@ Deno.test("PartialSendError tells how much was sent and why it ended", () => {
   assertThrows(() => new PartialSendError({ errno: 0, bytesTransferred: 1 }), RangeError);
 });
 
-Deno.test("notCapable() is Deno's NotCapable and a NetError, with the right and the address", () => {
+Deno.test("notCapable() is both NotCapable and a NetError, with right and address", () => {
   const target = SocketAddress.parse("10.0.0.1:80");
   const denial = Authority.root({ tcp: true }).check("tcp", "connect", target);
   assert(denial !== null);

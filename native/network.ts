@@ -127,11 +127,13 @@ export class Network {
 
   /** `socket(2)`. @returns a descriptor or `-errno` */
   async socket(domain: number, type: number): Promise<number> {
-    const fd = await this.run(Op.SOCKET, domain, (reactor, at) => {
+    return await this.run(Op.SOCKET, domain, (reactor, at, slot) => {
       reactor.entries[at + W_OFFSET] = type;
+      reactor.expectDescriptors(slot);
+    }, (_slot, fd) => {
+      // At once: a Worker may be terminated before whoever awaits it runs.
+      if (fd >= 0) this.opened(fd);
     });
-    if (fd >= 0) this.opened(fd);
-    return fd;
   }
 
   /** `bind(2)`. @returns 0 or `-errno` */
@@ -212,26 +214,29 @@ export class Network {
 
   /** `close(2)`. */
   async close(fd: number): Promise<void> {
-    this.closing(fd);
-    await this.start(Op.CLOSE, fd).done;
+    const operation = this.start(Op.CLOSE, fd);
+    if (operation.slot < 0) {
+      // Even the reserved slots are taken: it is closed all the same, and nobody is told when.
+      this.discard(fd);
+      return;
+    }
+    this.#closing(fd);
+    // Whoever awaits the close is alive until it is done.
+    this.reactor.reference();
+    await operation.done;
+    this.reactor.dereference();
   }
 
   /** `close(2)` of a descriptor nobody waits for. */
   discard(fd: number): void {
-    this.closing(fd);
     this.reactor.entry(Op.CLOSE | (SqeFlag.CQE_SKIP_SUCCESS << 8), fd, IGNORED_SLOT);
+    this.#closing(fd);
   }
 
   /** Notes that a descriptor came to be. */
   opened(fd: number): void {
     this.reactor.counters.add(Counter.sockets, 1);
     this.reactor.driver.ledger?.note(fd);
-  }
-
-  /** Notes that a descriptor is about to be closed. */
-  closing(fd: number): void {
-    this.reactor.counters.add(Counter.sockets, -1);
-    this.reactor.driver.ledger?.clear(fd);
   }
 
   /** The error of a ring whose slots are all taken. */
@@ -244,6 +249,12 @@ export class Network {
   namesOf(socket: Socket): { local: string; remote: string } {
     const named = socket as Partial<NamedSocket>;
     return { local: named.localName ?? "", remote: named.remoteName ?? "" };
+  }
+
+  /** Notes that the entry taken last closes a descriptor. */
+  #closing(fd: number): void {
+    this.reactor.counters.add(Counter.sockets, -1);
+    this.reactor.forgetDescriptor(fd);
   }
 
   #nameAt(slot: number, place: number, lengthPlace: number): SocketAddress {

@@ -4,11 +4,19 @@
  * @module
  */
 
+import type { RingMemory } from "../ring/memory.ts";
 import type { Reactor } from "../ring/reactor.ts";
+
+/** Where a buffer's memory goes back to. */
+export interface BufferHome {
+  readonly memory: RingMemory;
+  /** Takes a block back. @param offset its first byte */
+  giveArena(offset: number): void;
+}
 
 /** What every view of one arena block shares. */
 interface Block {
-  readonly reactor: Reactor;
+  readonly home: BufferHome;
   readonly offset: number;
   holders: number;
 }
@@ -32,22 +40,37 @@ export class RingBuffer implements Disposable {
   readonly offset: number;
   /** Length in bytes. */
   readonly length: number;
+  /** Its place among the registered buffers of an `IoUring`; -1 when it is none of them. */
+  readonly index: number;
   readonly #block: Block;
   readonly #isWhole: boolean;
   #isHeld = true;
+  #view: Uint8Array<ArrayBufferLike> | null = null;
 
-  private constructor(block: Block, offset: number, length: number, isWhole: boolean) {
+  private constructor(
+    block: Block,
+    offset: number,
+    length: number,
+    index: number,
+    isWhole: boolean,
+  ) {
     this.#block = block;
     this.#isWhole = isWhole;
     this.offset = offset;
     this.length = length;
+    this.index = index;
   }
 
-  /** Takes `length` bytes of the arena. @returns undefined when it has no such block free */
+  /** @ignore Takes `length` bytes of the arena. @returns undefined when it has no such block free */
   static take(reactor: Reactor, length: number): RingBuffer | undefined {
     const offset = reactor.arena.take(length);
     if (offset < 0) return undefined;
-    return new RingBuffer({ reactor, offset, holders: 1 }, offset, length, true);
+    return RingBuffer.at(reactor, offset, length, -1);
+  }
+
+  /** @ignore Makes a buffer of a block that was taken already. */
+  static at(home: BufferHome, offset: number, length: number, index: number): RingBuffer {
+    return new RingBuffer({ home, offset, holders: 1 }, offset, length, index, true);
   }
 
   /**
@@ -57,7 +80,8 @@ export class RingBuffer implements Disposable {
    */
   get bytes(): Uint8Array<ArrayBufferLike> {
     if (!this.#isHeld) throw new TypeError("bytes: the buffer was released");
-    return new Uint8Array(this.#block.reactor.memory.buffer, this.offset, this.length);
+    this.#view ??= new Uint8Array(this.#block.home.memory.buffer, this.offset, this.length);
+    return this.#view;
   }
 
   /** Whether it was not released. */
@@ -65,9 +89,9 @@ export class RingBuffer implements Disposable {
     return this.#isHeld;
   }
 
-  /** Whether its memory is in this ring. */
-  isOf(reactor: Reactor): boolean {
-    return this.#block.reactor === reactor;
+  /** @ignore Whether its memory is in this ring. */
+  isOf(ring: { readonly memory: RingMemory }): boolean {
+    return this.#block.home.memory === ring.memory;
   }
 
   /**
@@ -84,7 +108,7 @@ export class RingBuffer implements Disposable {
       throw new RangeError(`slice: ${start} to ${end} is not inside 0 to ${this.length}`);
     }
     if (!this.#isHeld) throw new TypeError("slice: the buffer was released");
-    return new RingBuffer(this.#block, this.offset + start, end - start, false);
+    return new RingBuffer(this.#block, this.offset + start, end - start, this.index, false);
   }
 
   /** Keeps the memory for an operation in flight, whatever the program releases. */
@@ -94,7 +118,7 @@ export class RingBuffer implements Disposable {
 
   /** Ends a {@linkcode RingBuffer.pin}. */
   unpin(): void {
-    if (--this.#block.holders === 0) this.#block.reactor.giveArena(this.#block.offset);
+    if (--this.#block.holders === 0) this.#block.home.giveArena(this.#block.offset);
   }
 
   /** Gives the memory back once no operation uses it; once more is a no-op. */

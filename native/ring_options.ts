@@ -6,6 +6,7 @@
 
 import { checkKeys } from "./options.ts";
 import type { FeatureMask } from "../drivers/mod.ts";
+import type { LedgerHandle } from "../ring/descriptor_table.ts";
 import { checkPlan, type MemoryPlan } from "../ring/memory.ts";
 
 export type { FeatureMask } from "../drivers/mod.ts";
@@ -71,4 +72,24 @@ export function planOf(options: RingOptions): RingPlan {
   };
   checkPlan(plan);
   return { plan, without: options.without ?? {}, poison: options.poison ?? false };
+}
+
+/**
+ * Makes a plan where a ledger may say what the memory is like: sizes are then not to be chosen.
+ *
+ * @throws {TypeError} when the ledger is none, or sizes are given beside it
+ */
+export function ledgerPlanOf(ledger: LedgerHandle | undefined, options: RingOptions): RingPlan {
+  if (ledger === undefined) return planOf(options);
+  if (!(ledger?.table instanceof SharedArrayBuffer) || ledger.ring?.plan === undefined) {
+    throw new TypeError("request: ledger must be the handle of a WorkerLedger");
+  }
+  const { poison, without, ...sizes } = options;
+  const [size] = Object.keys(sizes);
+  if (size !== undefined) {
+    throw new TypeError(
+      `request: ring.${size} is given to the WorkerLedger, not beside its handle`,
+    );
+  }
+  return { ...planOf({ poison, without }), plan: ledger.ring.plan };
 }

@@ -139,6 +139,25 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
     return this.#wait<BufferLease | null>(false, options);
   }
 
+  /** {@linkcode ReceiveSide.take} for a reader that is told within the turn that brought bytes. */
+  takeFor(reader: LeaseReader): Promise<IteratorResult<Lease>> {
+    const queue = this.#queue;
+    if (queue !== null && queue.length > 0) {
+      return Promise.resolve(reader.accept(queue.shift()!));
+    }
+    if (this.#closedBy !== null || this.#ended !== 0) return this.#endFor(reader, false, undefined);
+    this.#leaseReader = reader;
+    return this.#wait<IteratorResult<Lease>>(false, undefined);
+  }
+
+  /** Lets go of a waiter that nobody listens to any more: what comes is for the next reader. */
+  abandon(): void {
+    const { resolve } = this;
+    if (resolve === null) return;
+    this.#unpark();
+    resolve(null);
+  }
+
   /** Waits for bytes and keeps receiving; the reader shapes the outcome. */
   nextFor(
     reader: LeaseReader,
@@ -218,7 +237,7 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
 
   /** Ends the side. @param reason what a waiting reader rejects with, null for an ordinary close */
   terminate(reason: Error | null): Promise<void> {
-    this.#closedBy = reason ?? badResource("receive", "the stream is closed");
+    this.#closedBy = reason ?? badResource("receive", "the stream is closed", this.#names());
     this.#hasReason = reason !== null;
     if (this.#queue !== null) {
       for (const lease of this.#queue) lease.release();
@@ -458,10 +477,14 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
   }
 
   #whenDisarmed(): Promise<void> {
+    const { reactor } = this.#network;
+    // Whoever awaits it is alive until it is done.
+    reactor.reference();
     return new Promise((resolve) => {
       const before = this.#idle;
       this.#idle = () => {
         before?.();
+        reactor.dereference();
         resolve();
       };
     });

@@ -15,13 +15,14 @@ import type { RingBuffer } from "./ring_buffer.ts";
 import type { Socket } from "./socket.ts";
 import type { OpOptions } from "./stream_receive.ts";
 import { badResource, netError, PartialSendError, timedOut } from "./errors.ts";
+import { ARENA_BLOCK_BYTES } from "../ring/arena.ts";
 import type { Deadline, DeadlineTarget } from "../ring/deadlines.ts";
-import type { Starved } from "../ring/reactor.ts";
-import { type CompletionTarget, Scratch, SCRATCH_IOVECS } from "../ring/slots.ts";
+import type { InlineTarget, Starved } from "../ring/reactor.ts";
+import { Scratch, SCRATCH_IOVECS } from "../ring/slots.ts";
 import { Counter } from "../ring/counters.ts";
 import { Errno } from "../ring/abi/errno.ts";
 import { IOVEC, MSGHDR, W_ADDRESS, W_LENGTH, W_OPERATION_FLAGS } from "../ring/abi/layout.ts";
-import { Msg, Op, Shut } from "../ring/abi/opcodes.ts";
+import { Msg, Op, Shut, SqeFlag } from "../ring/abi/opcodes.ts";
 
 /** The most bytes of one copy in the arena; more goes out piece by piece. */
 const CHUNK_BYTES = 256 * 1024;
@@ -29,6 +30,11 @@ const CHUNK_BYTES = 256 * 1024;
 export const SEND_QUEUE_BYTES_MAX: number = 256 * 1024 * 1024;
 
 const SEND_FLAGS = Msg.NOSIGNAL | Msg.WAITALL;
+/** A send that is over when it is submitted: all of it, or an error and a completion. */
+const INLINE_FLAGS = SEND_FLAGS | Msg.DONTWAIT;
+const INLINE_HEAD = Op.SEND | (SqeFlag.CQE_SKIP_SUCCESS << 8);
+const TAG_QUEUED = 0;
+const TAG_INLINE = 1;
 const NOWHERE = -1;
 
 /** Options of `send`. */
@@ -56,7 +62,7 @@ class Segment {
 }
 
 /** One call of `send`. */
-class SendCall {
+class SendCall implements Parked {
   total = 0;
   moved = 0;
   segments = 0;
@@ -68,14 +74,31 @@ class SendCall {
   cleanUp: (() => void) | null = null;
 }
 
-let parking: SendCall;
+/** Where the executor of a promise, shared by all sends, puts its resolvers. */
+interface Parked {
+  resolve: ((bytes: number) => void) | null;
+  reject: ((reason: unknown) => void) | null;
+}
+
+let parking: Parked;
 function park(resolve: (bytes: number) => void, reject: (reason: unknown) => void): void {
   parking.resolve = resolve;
   parking.reject = reject;
 }
 
-/** The sending half of one stream. */
-export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
+/**
+ * The sending half of one stream.
+ *
+ * The one send that meets an idle stream, the usual case, is kept in the fields of the side itself
+ * and first tried inline: submitted so that it is over, without a completion, when the ring was
+ * entered. Whatever goes otherwise (the socket is full, more sends queue up behind it) turns it
+ * into an ordinary segment at the head of the queue.
+ */
+export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
+  /** The resolvers of the inline send, set by `park`. */
+  resolve: ((bytes: number) => void) | null = null;
+  /** See {@linkcode SendSide.resolve}. */
+  reject: ((reason: unknown) => void) | null = null;
   readonly #socket: Socket;
   readonly #network: Network;
   #head: Segment | null = null;
@@ -83,6 +106,14 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
   /** Segments of the operation in flight. */
   #inFlight = 0;
   #slot = NOWHERE;
+  readonly #canInline: boolean;
+  /** An inline send is submitted and has not failed. */
+  #isInline = false;
+  /** The inline send, as long as it is no segment: its bytes and where they are. */
+  #inlineBytes = 0;
+  #inlineOffset = 0;
+  #inlineBuffer = NOWHERE;
+  #inlineBlock = NOWHERE;
   #queuedBytes = 0;
   #isWaitingForArena = false;
   /** Calls that were withdrawn while an operation of theirs was in flight. */
@@ -95,6 +126,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
   constructor(socket: Socket) {
     this.#socket = socket;
     this.#network = socket.network;
+    this.#canInline = socket.network.reactor.driver.features.inlineSend;
   }
 
   /** Whether an operation of this side is in the ring. */
@@ -112,8 +144,17 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
     data: Uint8Array | Lease | readonly (Uint8Array | Lease)[],
     options: SendOptions | undefined,
   ): Promise<number> {
+    if (options === undefined && this.#isIdle) {
+      if (data instanceof BufferLease) {
+        if (data.isHeld && data.isInPlace) return this.#sendLeaseInline(data);
+      } else if (data instanceof Uint8Array && data.length > 0 && data.length <= CHUNK_BYTES) {
+        const block = this.#network.reactor.arena.take(data.length);
+        if (block >= 0) return this.#sendBytesInline(data, block);
+      }
+    }
     const refusal = this.#refusal(options);
     if (refusal !== null) return Promise.reject(refusal.reason);
+    if (this.#inlineBytes > 0) this.#promote();
     const call = new SendCall();
     if (data instanceof BufferLease) {
       this.#addLease(call, data);
@@ -129,6 +170,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
   sendBuffer(buffer: RingBuffer, options: SendOptions | undefined): Promise<number> {
     const refusal = this.#refusal(options);
     if (refusal !== null) return Promise.reject(refusal.reason);
+    if (this.#inlineBytes > 0) this.#promote();
     const call = new SendCall();
     if (buffer.length > 0) {
       const segment = this.#append(call, buffer.length);
@@ -141,7 +183,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
 
   /** Resolves when the queue is empty, however its sends ended. */
   async whenEmpty(): Promise<void> {
-    while (this.#head !== null) {
+    while (this.#head !== null || this.#inlineBytes > 0) {
       await new Promise<void>((resolve) => {
         const before = this.#idle;
         this.#idle = () => {
@@ -159,7 +201,8 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
 
   /** Ends the side. @param reason what pending sends reject with, null for an ordinary close */
   async terminate(reason: Error | null): Promise<void> {
-    this.#closedBy = reason ?? badResource("send", "the stream is closed");
+    this.#closedBy = reason ?? badResource("send", "the stream is closed", this.#names());
+    if (this.#inlineBytes > 0) this.#promote();
     for (let segment = this.#head; segment !== null; segment = segment.next) {
       this.#giveUp(segment.call, this.#closedBy);
     }
@@ -169,19 +212,126 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
   }
 
   /** {@inheritDoc CompletionTarget.onCompletion} */
-  onCompletion(_tag: number, result: number): void {
+  onCompletion(tag: number, result: number): void {
     this.#slot = NOWHERE;
+    if (tag === TAG_INLINE) {
+      this.#isInline = false;
+      if (this.#inlineBytes > 0) this.#promote();
+    }
+    this.#conclude(result);
+  }
+
+  /** {@inheritDoc InlineTarget.onInline} */
+  onInline(): void {
+    if (!this.#isInline) return;
+    this.#isInline = false;
+    const { slots, counters } = this.#network.reactor;
+    slots.abandon(this.#slot);
+    this.#slot = NOWHERE;
+    if (this.#inlineBytes === 0) {
+      this.#conclude(this.#promotedBytes);
+      return;
+    }
+    const bytes = this.#inlineBytes;
+    counters.add(Counter.sends, 1);
+    counters.add(Counter.bytesSent, bytes);
+    const resolve = this.resolve!;
+    this.#forgetInline();
+    resolve(bytes);
+    if (this.#idle !== null) this.#tellIdle();
+  }
+
+  /** What follows from the end of an operation: its bytes are gone, and the next ones go. */
+  #conclude(result: number): void {
     if (result >= 0) this.#moved(result);
     else this.#failed(-result);
     if (this.#closedBy !== null) this.#dropWaiting();
-    if (this.#head !== null) {
-      this.#pump();
-    } else if (this.#idle !== null) {
-      const idle = this.#idle;
-      this.#idle = null;
-      idle();
-    }
+    if (this.#head !== null) this.#pump();
+    else if (this.#idle !== null) this.#tellIdle();
   }
+
+  #tellIdle(): void {
+    const idle = this.#idle!;
+    this.#idle = null;
+    idle();
+  }
+
+  get #isIdle(): boolean {
+    return this.#canInline && this.#slot < 0 && this.#head === null && this.#closedBy === null;
+  }
+
+  #sendLeaseInline(lease: BufferLease): Promise<number> {
+    const { reactor } = this.#network;
+    const slot = reactor.slots.take(this, TAG_INLINE);
+    if (slot < 0) return Promise.reject(this.#network.inFlightExceeded("send"));
+    reactor.buffers.retain(lease.id);
+    this.#inlineBuffer = lease.id;
+    return this.#submitInline(slot, lease.start, lease.size);
+  }
+
+  #sendBytesInline(bytes: Uint8Array, block: number): Promise<number> {
+    const { reactor } = this.#network;
+    const slot = reactor.slots.take(this, TAG_INLINE);
+    if (slot < 0) {
+      reactor.giveArena(block);
+      return Promise.reject(this.#network.inFlightExceeded("send"));
+    }
+    reactor.memory.bytes.set(bytes, block);
+    this.#inlineBlock = block;
+    return this.#submitInline(slot, block, bytes.length);
+  }
+
+  #submitInline(slot: number, offset: number, length: number): Promise<number> {
+    const { reactor } = this.#network;
+    this.#slot = slot;
+    this.#isInline = true;
+    this.#inlineOffset = offset;
+    this.#inlineBytes = length;
+    const at = reactor.inlineEntry(INLINE_HEAD, this.#socket.descriptor, slot, this);
+    const address = reactor.memory.base + offset;
+    const words = reactor.entries;
+    words[at + W_ADDRESS] = address | 0;
+    words[at + W_ADDRESS + 1] = (address / 4294967296) | 0;
+    words[at + W_LENGTH] = length;
+    words[at + W_OPERATION_FLAGS] = INLINE_FLAGS;
+    this.#socket.beginWait();
+    parking = this;
+    return new Promise<number>(park);
+  }
+
+  /** Ends the inline send: what it held goes back. */
+  #forgetInline(): void {
+    const { reactor } = this.#network;
+    if (this.#inlineBuffer >= 0) reactor.buffers.release(this.#inlineBuffer);
+    else reactor.giveArena(this.#inlineBlock);
+    this.#clearInline();
+    this.#socket.endWait();
+  }
+
+  #clearInline(): void {
+    this.#inlineBytes = 0;
+    this.#inlineBuffer = NOWHERE;
+    this.#inlineBlock = NOWHERE;
+    this.resolve = null;
+    this.reject = null;
+  }
+
+  /** Turns the inline send into the first segment of the queue, whose operation is in flight. */
+  #promote(): void {
+    const call = new SendCall();
+    call.resolve = this.resolve;
+    call.reject = this.reject;
+    const segment = this.#append(call, this.#inlineBytes);
+    segment.offset = this.#inlineOffset;
+    segment.bufferId = this.#inlineBuffer;
+    segment.block = this.#inlineBlock;
+    this.#inFlight = 1;
+    this.#promotedBytes = this.#inlineBytes;
+    this.#clearInline();
+  }
+
+  /** Bytes of an inline send that became a segment while it was in flight. */
+  #promotedBytes = 0;
 
   /** {@inheritDoc DeadlineTarget.onDeadline} */
   onDeadline(_tag: number): void {
@@ -245,7 +395,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
   }
 
   #addLease(call: SendCall, lease: BufferLease): void {
-    if (!lease.isHeld) throw new TypeError("send: the lease was released");
+    requireHeld(lease);
     if (!lease.isInPlace) {
       this.#addBytes(call, lease.bytes);
       return;
@@ -277,10 +427,16 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
   }
 
   #addAll(call: SendCall, parts: readonly (Uint8Array | Lease)[]): void {
+    // Proven first: a part that is refused must not leave those before it in the queue.
     for (const [index, part] of parts.entries()) {
+      if (part instanceof BufferLease) requireHeld(part);
+      else if (!(part instanceof Uint8Array)) {
+        throw new TypeError(`send: part ${index} is neither bytes nor a lease`);
+      }
+    }
+    for (const part of parts) {
       if (part instanceof BufferLease) this.#addLease(call, part);
-      else if (part instanceof Uint8Array) this.#addBytes(call, part);
-      else throw new TypeError(`send: part ${index} is neither bytes nor a lease`);
+      else this.#addBytes(call, part as Uint8Array);
     }
   }
 
@@ -293,7 +449,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
       count++;
     }
     if (count === 0) return;
-    const slot = reactor.slots.take(this, 0);
+    const slot = reactor.slots.take(this, TAG_QUEUED);
     if (slot < 0) {
       this.#failed(Errno.ENOBUFS);
       return;
@@ -341,8 +497,13 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
     const { heap } = segment;
     if (heap === null) return true;
     const { reactor } = this.#network;
-    const count = Math.min(heap.length, CHUNK_BYTES);
-    const block = reactor.arena.take(count);
+    let count = Math.min(heap.length, CHUNK_BYTES);
+    let block = reactor.arena.take(count);
+    // Short of memory, the first in line makes do with less: a block as large may never be free.
+    while (block < 0 && this.#head === segment && count > ARENA_BLOCK_BYTES) {
+      count >>= 1;
+      block = reactor.arena.take(count);
+    }
     if (block < 0) {
       if (this.#head === segment && !this.#isWaitingForArena) {
         this.#isWaitingForArena = true;
@@ -432,6 +593,11 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
     this.#giveUp(call, error);
     // The peer would take later bytes for the rest of these: the write side ends here.
     this.#closedBy ??= error;
+    for (let segment = this.#head; segment !== null; segment = segment.next) {
+      const behind = segment.call;
+      this.#giveUp(behind, behind.hasReason ? behind.reason : error);
+    }
+    this.#dropWaiting();
     this.#network.shutdown(this.#socket, Shut.WR);
   }
 
@@ -524,6 +690,10 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
   #names(): { local: string; remote: string } {
     return this.#network.namesOf(this.#socket);
   }
+}
+
+function requireHeld(lease: BufferLease): void {
+  if (!lease.isHeld) throw new TypeError("send: the lease was released");
 }
 
 function putLong(words: Int32Array<ArrayBufferLike>, offset: number, value: number): void {

@@ -356,6 +356,7 @@ export class TcpEndpoint<A extends Deno.Addr = Deno.NetAddr> extends Socket
     const head = isMultishot ? Op.ACCEPT | (IoPrio.ACCEPT_MULTISHOT << 16) : Op.ACCEPT;
     const at = reactor.entry(head, this.descriptor, slot);
     reactor.entries[at + W_OPERATION_FLAGS] = Sock.CLOEXEC;
+    reactor.expectDescriptors(slot);
   }
 
   /** Books one accept. @returns how long to wait for it first, in milliseconds */
@@ -464,7 +465,10 @@ export class TcpEndpoint<A extends Deno.Addr = Deno.NetAddr> extends Socket
     if (this.#slot >= 0 || this.#naming > 0) {
       ending.push(new Promise<void>((resolve) => this.#drained = resolve));
     }
+    // Whoever awaits the close is alive until it is done.
+    this.network.reactor.reference();
     await Promise.all(ending);
+    this.network.reactor.dereference();
     this.owner.forget(this);
   }
 

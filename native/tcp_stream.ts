@@ -21,7 +21,7 @@ import { Socket, type SocketOwner } from "./socket.ts";
 import { type OpOptions, Reader, ReceiveSide } from "./stream_receive.ts";
 import { type SendOptions, SendSide } from "./stream_send.ts";
 import { LeaseIterator } from "./lease_iterator.ts";
-import { openReadable, openWritable } from "./web_streams.ts";
+import { WebStreams } from "./web_streams.ts";
 import type { AddressInput, SocketAddress } from "../ring/abi/address.ts";
 import { Errno } from "../ring/abi/errno.ts";
 import { Shut } from "../ring/abi/opcodes.ts";
@@ -100,8 +100,7 @@ export class TcpStream<A extends Deno.Addr = Deno.NetAddr> extends Socket
   #report: CloseReport | null = null;
   #isReadShut = false;
   #isWriteShut = false;
-  #readable: ReadableStream<Uint8Array<ArrayBuffer>> | null = null;
-  #writable: WritableStream<Uint8Array> | null = null;
+  #web: WebStreams | null = null;
 
   /** @ignore Made by {@linkcode TcpStream.connect} and by endpoints. */
   constructor(parts: StreamParts) {
@@ -274,22 +273,6 @@ export class TcpStream<A extends Deno.Addr = Deno.NetAddr> extends Socket
     }
   }
 
-  /** @ignore Reads a chunk for `readable`, which is locked while it does. */
-  async readChunk(bytes: number): Promise<Uint8Array<ArrayBuffer> | null> {
-    this.enterReader("readable", Reader.STREAM, undefined);
-    try {
-      const lease = await this.#receiving.take(undefined);
-      if (lease === null) return null;
-      const count = Math.min(lease.size, bytes);
-      const chunk = new Uint8Array(count);
-      lease.copyTo(chunk, 0, count);
-      this.#receiving.putBack(lease, count);
-      return chunk;
-    } finally {
-      this.#receiving.reader = Reader.NONE;
-    }
-  }
-
   /** Writes all of `p`, as `Deno.Conn` does. @returns its length */
   write(p: Uint8Array, options?: OpOptions): Promise<number> {
     return this.send(p, options);
@@ -368,14 +351,15 @@ export class TcpStream<A extends Deno.Addr = Deno.NetAddr> extends Socket
 
   /** The received bytes as a stream of copies; nothing is read before somebody asks. */
   get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
-    this.#readable ??= openReadable(this);
-    return this.#readable;
+    return this.#webStreams.readable;
   }
 
-  /** A stream whose chunks are sent; closing it ends the write side. */
+  /**
+   * A stream whose chunks are sent. Closing it ends the write side, and closes the stream when
+   * `readable` has ended too; aborting it resets the connection, where the backend can.
+   */
   get writable(): WritableStream<Uint8Array> {
-    this.#writable ??= openWritable(this);
-    return this.#writable;
+    return this.#webStreams.writable;
   }
 
   /** Closes the stream. */
@@ -392,11 +376,9 @@ export class TcpStream<A extends Deno.Addr = Deno.NetAddr> extends Socket
   enterReader(operation: string, reader: Reader, options: OpOptions | undefined): void {
     if (options !== undefined) checkOperation(operation, options);
     if (this.#closing !== null) throw this.#closedError(operation);
+    if (this.#web !== null && reader !== Reader.STREAM) this.#web.yieldTo(operation, this.#names());
     if (this.#receiving.reader !== Reader.NONE) {
       throw busy(operation, "somebody else is reading the stream", this.#names());
-    }
-    if (this.#readable !== null && this.#readable.locked && reader !== Reader.STREAM) {
-      throw busy(operation, "the stream's readable is locked", this.#names());
     }
     this.#receiving.reader = reader;
   }
@@ -407,7 +389,10 @@ export class TcpStream<A extends Deno.Addr = Deno.NetAddr> extends Socket
     const ending = [this.#receiving.terminate(why), this.#sending.terminate(why)];
     // The cancellations are ahead of it in the queue; the kernel keeps the file until they are in.
     ending.push(network.close(descriptor));
+    // Whoever awaits the close is alive until it is done.
+    network.reactor.reference();
     await Promise.all(ending);
+    network.reactor.dereference();
     this.owner.forget(this);
     this.#report = { reason };
     this.#closed?.resolve(this.#report);
@@ -419,6 +404,10 @@ export class TcpStream<A extends Deno.Addr = Deno.NetAddr> extends Socket
     this.network.reactor.dereference();
     // A peer that is gone has shut both sides already.
     if (result < 0 && result !== -Errno.ENOTCONN) throw this.#error("shutdown", -result);
+  }
+
+  get #webStreams(): WebStreams {
+    return this.#web ??= new WebStreams(this, this.#receiving);
   }
 
   #requireOpen(operation: string): void {

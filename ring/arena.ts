@@ -13,6 +13,8 @@ export const ARENA_BLOCK_BYTES = 256;
 
 const BLOCK_SHIFT = 8;
 const FREE = 0x80;
+const TAKEN = 0x40;
+const ORDER = 0x3f;
 const NONE = -1;
 
 /** Hands out blocks of one region of ring memory by offset. */
@@ -22,7 +24,7 @@ export class Arena {
   readonly #start: number;
   readonly #blocks: number;
   readonly #orders: number;
-  /** Per minimum block: its order, with FREE set on the first block of a free run. */
+  /** Per minimum block: 0, or on the first one of a run its order with FREE or TAKEN. */
   readonly #state: Uint8Array;
   readonly #next: Int32Array;
   readonly #previous: Int32Array;
@@ -64,7 +66,7 @@ export class Arena {
       from--;
       this.#link(block + (1 << from), from);
     }
-    this.#state[block] = order;
+    this.#state[block] = TAKEN | order;
     this.usedBytes += ARENA_BLOCK_BYTES << order;
     return this.#start + block * ARENA_BLOCK_BYTES;
   }
@@ -75,8 +77,10 @@ export class Arena {
     if (!Number.isInteger(block) || block < 0 || block >= this.#blocks) {
       throw new Error(`arena: offset ${offset} is not one of its blocks`);
     }
-    let order = this.#state[block];
-    if ((order & FREE) !== 0) throw new Error(`arena: the block at ${offset} is already free`);
+    const state = this.#state[block];
+    if ((state & TAKEN) === 0) throw new Error(`arena: the block at ${offset} is not out`);
+    this.#state[block] = 0;
+    let order = state & ORDER;
     this.usedBytes -= ARENA_BLOCK_BYTES << order;
     while (order < this.#orders - 1) {
       const buddy = block ^ (1 << order);

@@ -71,9 +71,10 @@ export function compareExchange(
  * {@linkcode MAXIMUM_PARK_MS}: a longer park could not be ended by `Worker.terminate()`.
  *
  * @param timeoutMs upper bound in milliseconds, 0 to 100
+ * @returns false when the time ran out
  */
-export function park(words: Words, index: number, expected: number, timeoutMs: number): void {
-  Atomics.wait(words, index, expected, Math.min(timeoutMs, MAXIMUM_PARK_MS));
+export function park(words: Words, index: number, expected: number, timeoutMs: number): boolean {
+  return Atomics.wait(words, index, expected, Math.min(timeoutMs, MAXIMUM_PARK_MS)) !== "timed-out";
 }
 
 /** Wakes one thread that parks on the word. */

@@ -35,6 +35,8 @@ export class ProvidedBuffers {
   isRing = true;
   /** Overwrite buffers when they go back, so that a view kept too long shows it. */
   poison = false;
+  /** Called when a buffer comes back, while somebody waits for one. */
+  onReturn: (() => void) | null = null;
   readonly #memory: RingMemory;
   readonly #first: number;
   readonly #tailIndex: number;
@@ -89,6 +91,7 @@ export class ProvidedBuffers {
     this.available++;
     if (this.isRing) this.#add(id);
     else this.returned.push(id);
+    if (this.onReturn !== null) this.onReturn();
   }
 
   /** Lets the consumer see the buffers that came back. */

@@ -69,15 +69,19 @@ export class CompletionQueue {
     const tail = loadAcquire(words, cqTail);
     let head = this.#head;
     let count = 0;
-    while (head !== tail && count < limit) {
-      const at = cqes + ((head & mask) << CQE_SHIFT);
-      head = (head + 1) | 0;
-      // Kept current, so that a sink that throws loses this one completion and no other.
-      this.#head = head;
-      count++;
-      sink.complete(words[at], words[at + 1], words[at + 2], words[at + 3]);
+    try {
+      while (head !== tail && count < limit) {
+        const at = cqes + ((head & mask) << CQE_SHIFT);
+        head = (head + 1) | 0;
+        // Kept current, so that a sink that throws loses this one completion and no other.
+        this.#head = head;
+        count++;
+        sink.complete(words[at], words[at + 1], words[at + 2], words[at + 3]);
+      }
+    } finally {
+      // Even then: entries that look taken by nobody would keep a driver from ever sleeping.
+      if (count !== 0) storeRelease(words, cqHead, head);
     }
-    if (count !== 0) storeRelease(words, cqHead, head);
     return count;
   }
 

@@ -114,12 +114,13 @@ export class RingConsumer {
     lowerFlag(this.#words, sqFlags, SqRingFlag.NEED_WAKEUP);
   }
 
-  /** Blocks the thread until something is published, at most one park. */
-  sleepBlocking(timeoutMs: number): void {
+  /** Blocks the thread until something is published. @returns false after a park without a call */
+  sleepBlocking(timeoutMs: number): boolean {
     const { sqFlags, sqTail } = this.#geometry;
     raiseFlag(this.#words, sqFlags, SqRingFlag.NEED_WAKEUP);
-    park(this.#words, sqTail, this.#sqHead, timeoutMs);
+    const isWoken = park(this.#words, sqTail, this.#sqHead, timeoutMs);
     lowerFlag(this.#words, sqFlags, SqRingFlag.NEED_WAKEUP);
+    return isWoken;
   }
 
   #tryPost(userLow: number, userHigh: number, result: number, flags: number): boolean {

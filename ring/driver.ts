@@ -24,6 +24,28 @@ export interface DescriptorLedger {
   clear(fd: number): void;
 }
 
+/** What a kernel ring can be given beside entries; only the expert layer asks for it. */
+export interface RingRegistrar {
+  /** The ring's own descriptor. */
+  readonly fd: number;
+  /**
+   * Registers `count` buffers of `bytes` each that follow one another in ring memory.
+   *
+   * @returns 0 or `-errno`
+   */
+  registerBuffers(offset: number, count: number, bytes: number): number;
+  /** Takes the registration back. @returns 0 or `-errno` */
+  unregisterBuffers(): number;
+  /** Registers an empty table of direct descriptors. @returns 0 or `-errno` */
+  registerFiles(count: number): number;
+  /**
+   * Called just before the driver is closed.
+   *
+   * @returns a promise of whether the consumer is proved to be done with the memory
+   */
+  watchEnd(): Promise<boolean>;
+}
+
 /** A consumer of one ring. */
 export interface RingDriver {
   /** "kernel", "host", ... */
@@ -41,6 +63,8 @@ export interface RingDriver {
   readonly supported: Uint8Array;
   /** What multishot operations, provided-buffer rings ... this driver has. */
   readonly features: DriverFeatures;
+  /** Registrations, where the consumer is a kernel. */
+  readonly registrar?: RingRegistrar;
   /** Where open descriptors are recorded; null where nobody reaps them. */
   readonly ledger: DescriptorLedger | null;
   /** Empty turns to spin through before sleeping. */
@@ -58,8 +82,13 @@ export interface RingDriver {
   enter(pending: number): number;
   /** Consumes the side queue. */
   enterSide(): void;
-  /** Runs a turn soon. */
-  defer(): void;
+  /**
+   * Runs a turn soon.
+   *
+   * @param isBusy within this macrotask, once those who were told of completions had their say;
+   * else after the event loop came round
+   */
+  defer(isBusy: boolean): void;
   /** Runs a turn after everything else in the event loop had its chance. */
   breathe(): void;
   /**
@@ -82,4 +111,9 @@ export interface DriverFeatures {
   readonly multishotAccept: boolean;
   readonly multishotReceive: boolean;
   readonly bufferRing: boolean;
+  /**
+   * Whether a send that must not wait, and posts no completion when it succeeds, is over when
+   * `enter` returns: then its success costs no completion.
+   */
+  readonly inlineSend: boolean;
 }

@@ -167,9 +167,27 @@ export class RingMemory {
    * @throws {RangeError} when a size is out of its range, naming it
    */
   static create(plan: MemoryPlan, locate?: (buffer: SharedArrayBuffer) => number): RingMemory {
+    const slack = locate === undefined ? 0 : PAGE_BYTES;
+    return RingMemory.adopt(RingMemory.allocate(plan, slack), plan, locate);
+  }
+
+  /**
+   * Allocates a buffer that fits a plan, for another thread to {@linkcode RingMemory.adopt}.
+   *
+   * @param slack bytes more, a page where the regions may have to be aligned to a kernel's pages
+   * @throws {RangeError} when a size is out of its range, naming it
+   */
+  static allocate(plan: MemoryPlan, slack: number): SharedArrayBuffer {
     checkPlan(plan);
-    const bytes = layOut(plan, 0).end + (locate === undefined ? 0 : PAGE_BYTES);
-    const buffer = new SharedArrayBuffer(bytes);
+    return new SharedArrayBuffer(layOut(plan, 0).end + slack);
+  }
+
+  /** Makes a ring's memory of a buffer that {@linkcode RingMemory.allocate} returned. */
+  static adopt(
+    buffer: SharedArrayBuffer,
+    plan: MemoryPlan,
+    locate?: (buffer: SharedArrayBuffer) => number,
+  ): RingMemory {
     const base = locate === undefined ? 0 : locate(buffer);
     const skew = (PAGE_BYTES - (base % PAGE_BYTES)) % PAGE_BYTES;
     return new RingMemory(buffer, plan, skew, base);

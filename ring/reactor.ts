@@ -20,6 +20,7 @@ import { Arena } from "./arena.ts";
 import { CompletionQueue, type CompletionSink } from "./completion.ts";
 import { Counter, Counters } from "./counters.ts";
 import { type Deadline, Deadlines, type DeadlineTarget } from "./deadlines.ts";
+import { markDescriptorOperation } from "./descriptor_table.ts";
 import type { DriverHost, RingDriver } from "./driver.ts";
 import type { RingMemory } from "./memory.ts";
 import { type CompletionTarget, IGNORED_SLOT, Scratch, SCRATCH_BYTES, Slots } from "./slots.ts";
@@ -42,12 +43,20 @@ const TURN_LIMIT = 8192;
 const TRANSIENT: ReadonlySet<number> = new Set([-11, -16, -4]);
 
 const TAG_TIMEOUT = 0;
+/** More would be no valid timespec. */
+const NANOSECONDS_MAX = 999_999_999;
 const HIGH = 4294967296;
 
 /** Whoever waits for provided buffers or arena memory to come back. */
 export interface Starved {
   /** Tries again. @returns false when there was still not enough */
   resume(): boolean;
+}
+
+/** Whoever submitted an entry that posts no completion when it succeeds. */
+export interface InlineTarget extends CompletionTarget {
+  /** Says that the entry was consumed and, unless it has completed as failed, succeeded. */
+  onInline(): void;
 }
 
 /** One ring's event loop, and the calls that put entries into it. */
@@ -71,6 +80,11 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
   readonly #deadlines = new Deadlines();
   readonly #starvedOfBuffers: Starved[] = [];
   readonly #starvedOfArena: Starved[] = [];
+  /** Owners of entries that succeed without a completion, in the order of submission. */
+  #inline: InlineTarget[] = [];
+  #inlineBefore: InlineTarget[] = [];
+  /** Nothing is in flight any more, and no timer may be. */
+  #isClosing = false;
   #timeoutSlot = -1;
   #timeoutAt = Infinity;
   #scheduled = false;
@@ -145,6 +159,12 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     return at;
   }
 
+  /** {@linkcode Reactor.entry} for one that succeeds without a completion. */
+  inlineEntry(head: number, fd: number, slot: number, target: InlineTarget): number {
+    this.#inline.push(target);
+    return this.entry(head, fd, slot);
+  }
+
   /** What to add to an offset in ring memory to make it an address for this opcode. */
   baseOf(opcode: number): number {
     return this.driver.routes[opcode] !== 0 ? 0 : this.memory.base;
@@ -159,6 +179,19 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
   /** The byte offset of a slot's scratch bytes. */
   scratchOf(slot: number): number {
     return this.memory.at.scratch + slot * SCRATCH_BYTES;
+  }
+
+  /** Says for whoever reaps a dead Worker that results of this operation are descriptors. */
+  expectDescriptors(slot: number): void {
+    markDescriptorOperation(this.memory.words, this.scratchOf(slot), this.slots.generation(slot));
+  }
+
+  /** Forgets a descriptor whose CLOSE was just given an entry: from now on the entry tells of it. */
+  forgetDescriptor(fd: number): void {
+    const { ledger } = this.driver;
+    if (ledger === null) return;
+    this.#main.publish();
+    ledger.clear(fd);
   }
 
   /** Asks for the cancellation of an operation in flight; its own completion tells the outcome. */
@@ -190,6 +223,8 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
   /** Has `starved` resumed when a provided buffer comes back. */
   awaitBuffers(starved: Starved): void {
     this.#starvedOfBuffers.push(starved);
+    // A program may give a buffer back while the ring sleeps.
+    this.buffers.onReturn = this.#onBuffer;
     if (this.buffers.available > 0) this.kick();
   }
 
@@ -206,7 +241,9 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
 
   /** Adds work that keeps the process alive. */
   reference(): void {
-    if (this.references++ === 0 && !this.#scheduled) this.driver.keepAlive(true);
+    // A turn that comes by the driver's wake-up may have been asked for unreferenced.
+    const isAlive = this.#scheduled && !this.#breathing;
+    if (this.references++ === 0 && !isAlive) this.driver.keepAlive(true);
   }
 
   /** Removes it. */
@@ -219,7 +256,7 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     this.#kicked = true;
     if (this.#scheduled || this.isClosed) return;
     this.#scheduled = true;
-    this.driver.defer();
+    this.driver.defer(false);
   }
 
   /** {@inheritDoc DriverHost.wake} */
@@ -255,11 +292,17 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
   /** Waits until nothing is in flight, then frees the driver. */
   async close(): Promise<void> {
     if (this.isClosed) return;
+    // Whoever awaits the close is alive until it is done.
+    this.reference();
     await this.whenIdle();
-    while (this.#timeoutSlot >= 0) {
-      this.cancel(this.#timeoutSlot);
+    this.#isClosing = true;
+    // Entries that nobody awaits are no operations in flight: a CLOSE among them must go out too.
+    while (!this.isClosed && (this.#timeoutSlot >= 0 || this.#hasUnsubmitted)) {
+      if (this.#timeoutSlot >= 0) this.cancel(this.#timeoutSlot);
+      this.kick();
       await new Promise<void>((resolve) => this.#idle.push(resolve));
     }
+    this.dereference();
     if (this.isClosed) return;
     this.isClosed = true;
     this.driver.keepAlive(false);
@@ -278,6 +321,11 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     this.#timeoutAt = Infinity;
   }
 
+  get #hasUnsubmitted(): boolean {
+    if (this.#side !== null && (this.#side.hasPending || this.#side.publish() > 0)) return true;
+    return this.#main.hasPending || this.#main.publish() > 0;
+  }
+
   /** Publish, enter, reap, and what follows from it. @returns how much happened */
   #cycle(): number {
     this.#now = -1;
@@ -285,8 +333,10 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     if (this.#side !== null) this.#side.publish();
     const pending = this.#main.publish();
     const entered = this.driver.enter(pending);
-    if (entered < pending) this.#resubmit(entered);
+    const isConsumed = entered >= pending && this.#main.waiting === 0;
+    if (!isConsumed) this.#resubmit(entered);
     let count = this.#completions.drain(this, TURN_LIMIT);
+    if (this.#inline.length > 0) count += this.#completeInline(isConsumed);
     if (this.#side !== null) count += this.#cycleSide();
     if (this.#deadlines.size > 0) {
       this.#now = -1;
@@ -296,6 +346,23 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     this.#resumeStarved();
     this.counters.add(Counter.turns, 1);
     if (this.#idle.length > 0 && this.inFlight === 0) this.#tellIdle();
+    return count;
+  }
+
+  /** Failures are in: whoever has not been told of one has succeeded. */
+  #completeInline(isConsumed: boolean): number {
+    const isComplete = isConsumed && !this.#completions.isReady && !this.#completions.hasOverflow;
+    if (!isComplete) {
+      this.#kicked = true;
+      return 0;
+    }
+    const targets = this.#inline;
+    // Completing may submit more, which belongs to the next turn.
+    this.#inline = this.#inlineBefore;
+    this.#inlineBefore = targets;
+    const count = targets.length;
+    for (let index = 0; index < count; index++) targets[index].onInline();
+    targets.length = 0;
     return count;
   }
 
@@ -316,7 +383,10 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
       this.driver.enterSide();
       const drained = this.#sideCompletions!.drain(this, TURN_LIMIT);
       count += drained;
-      if (drained === 0 || !this.#side!.hasPending) return count;
+      if (drained > 0 && this.#side!.hasPending) continue;
+      // What found no room must not wait until somebody else asks for a turn.
+      if (this.#side!.hasPending) this.#kicked = true;
+      return count;
     }
   }
 
@@ -338,7 +408,7 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
       this.driver.keepAlive(this.references > 0);
       this.driver.breathe();
     } else {
-      this.driver.defer();
+      this.driver.defer(count > 0);
     }
   }
 
@@ -369,18 +439,29 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     this.entries[at + W_BUFFER_GROUP] = 0;
   }
 
+  readonly #onBuffer = (): void => this.kick();
+
   #resumeStarved(): void {
-    let tries = Math.min(this.#starvedOfBuffers.length, this.buffers.available);
-    if (tries > 0) this.#publishBuffers();
-    while (tries-- > 0) this.#starvedOfBuffers.shift()!.resume();
+    if (this.#starvedOfBuffers.length > 0) this.#resumeWithBuffers();
     const waiting = this.#starvedOfArena;
     while (waiting.length > 0 && waiting[0].resume()) waiting.shift();
+  }
+
+  #resumeWithBuffers(): void {
+    const { buffers } = this;
+    const waiting = this.#starvedOfBuffers;
+    let tries = Math.min(waiting.length, buffers.available);
+    if (tries > 0) this.#publishBuffers();
+    while (tries-- > 0) waiting.shift()!.resume();
+    if (waiting.length === 0) buffers.onReturn = null;
+    // Some may have given up meanwhile: those behind them are owed a turn.
+    else if (buffers.available > 0) this.#kicked = true;
   }
 
   /** Keeps one TIMEOUT in the ring, due no later than the earliest deadline. */
   #armTimeout(): void {
     const next = this.#deadlines.next;
-    if (next >= this.#timeoutAt) return;
+    if (next >= this.#timeoutAt || this.#isClosing) return;
     const delayMs = Math.max(0, next - this.driver.now());
     if (this.#timeoutSlot >= 0) {
       this.#timeoutAt = next;
@@ -400,7 +481,8 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     const words = this.memory.words;
     words[offset >> 2] = seconds | 0;
     words[(offset >> 2) + 1] = Math.floor(seconds / HIGH);
-    words[(offset >> 2) + 2] = Math.ceil((delayMs - seconds * 1000) * 1e6);
+    const nanoseconds = Math.ceil((delayMs - seconds * 1000) * 1e6);
+    words[(offset >> 2) + 2] = Math.min(nanoseconds, NANOSECONDS_MAX);
     words[(offset >> 2) + 3] = 0;
     const address = this.memory.base + offset;
     if (isUpdate) {

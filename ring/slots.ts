@@ -26,6 +26,8 @@ export const Scratch = {
   PEER_LENGTH: 228,
   /** A `__kernel_timespec`. */
   TIMESPEC: 232,
+  /** Two words of an operation whose results are descriptors: see `ring/descriptor_table.ts`. */
+  DESCRIPTORS: 248,
   /** A `msghdr`, followed by its vector. */
   MSGHDR: 0,
   /** The vector of a `msghdr`. */
@@ -35,10 +37,10 @@ export const Scratch = {
 /** Elements of the vector that fits into scratch bytes. */
 export const SCRATCH_IOVECS = 12;
 
-if (Scratch.TIMESPEC + TIMESPEC.SIZE > SCRATCH_BYTES) throw new Error("scratch: timespec");
+if (Scratch.TIMESPEC + TIMESPEC.SIZE > Scratch.DESCRIPTORS) throw new Error("scratch: timespec");
 if (MSGHDR.SIZE > Scratch.IOVEC) throw new Error("scratch: msghdr");
 
-/** Slots kept back for CLOSE and CANCEL, which never wait for others. */
+/** Slots kept back for CLOSE and the like, which free others; a quarter of a small table. */
 export const RESERVED_SLOTS = 64;
 
 /** The slot of entries whose completion nobody awaits. */
@@ -66,6 +68,8 @@ export class Slots {
   /** Completions that no operation in flight was waiting for, ever. */
   late = 0;
   readonly capacity: number;
+  /** The most operations in flight that {@linkcode Slots.take} allows. */
+  readonly most: number;
   #targets: CompletionTarget[];
   #tags: Int32Array;
   #generations: Int32Array;
@@ -76,6 +80,7 @@ export class Slots {
   /** @param capacity the most slots, the reserved ones and the ignored one among them */
   constructor(capacity: number) {
     this.capacity = capacity;
+    this.most = capacity - Math.min(RESERVED_SLOTS, capacity >> 2);
     const size = Math.min(capacity, START_SLOTS);
     this.#targets = [ignored];
     this.#tags = new Int32Array(size);
@@ -89,7 +94,7 @@ export class Slots {
    * @returns its index, or -1 when all but the reserved ones are taken
    */
   take(target: CompletionTarget, tag: number): number {
-    if (this.inFlight >= this.capacity - RESERVED_SLOTS) return -1;
+    if (this.inFlight >= this.most) return -1;
     return this.takeReserved(target, tag);
   }
 
@@ -120,7 +125,7 @@ export class Slots {
     return this.#targets[slot] === target;
   }
 
-  /** Gives back a slot whose entry was never submitted. */
+  /** Gives back a slot whose entry was never submitted, or succeeded without a completion. */
   abandon(slot: number): void {
     this.#release(slot);
   }

@@ -51,10 +51,9 @@ export function drawChart(result: Result): string {
     tops[column] += TITLE_HEIGHT + bars.length * BAR_STEP + PANEL_GAP;
   }
   const height = Math.max(...tops);
-  const { machine, options } = result;
+  const { machine, options, pinning } = result;
   const facts = `${machine.processor ?? "unknown processor"}, ${machine.kernel}, ` +
-    `Deno ${Deno.version.deno}; medians of ${options.rounds} rounds taken in turn, ` +
-    `server and load on one core each`;
+    `Deno ${Deno.version.deno}; peers taken in turn, median of ${options.rounds}; ${pinning}`;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" ` +
     `width="${WIDTH}" height="${height}" role="img" aria-label="Millrace beside its peers">
   <style>

@@ -45,8 +45,8 @@ export async function prepareTools(): Promise<Tools> {
   return {
     c: await orWhy(compile),
     bun: await orWhy(installBun),
-    node: await orWhy(() => installed("node")),
-    taskset: await orWhy(() => installed("taskset")),
+    node: await orWhy(() => installed("node", /^v\d+/)),
+    taskset: await orWhy(() => installed("taskset", /^taskset /)),
   };
 }
 
@@ -74,12 +74,14 @@ async function installBun(): Promise<Found<string>> {
   if (bunIn(folder) === null) {
     const npm = findProgram("npm");
     if (npm === null) throw new Error("npm, which would install bun, is not in PATH");
-    await Deno.mkdir(folder, { recursive: true });
+    const unfinished = `${folder}.${Deno.pid}`;
+    await Deno.mkdir(unfinished, { recursive: true });
     const quiet = ["--no-save", "--no-audit", "--no-fund", "--loglevel=error"];
     await runToEnd(
-      [npm, "install", "--prefix", folder, ...quiet, `bun@${BUN_VERSION}`],
+      [npm, "install", "--prefix", unfinished, ...quiet, `bun@${BUN_VERSION}`],
       INSTALL_MS,
     );
+    await Deno.rename(unfinished, folder);
   }
   const path = bunIn(folder);
   if (path === null) throw new Error(`npm install bun@${BUN_VERSION} left no program`);
@@ -96,10 +98,13 @@ function bunIn(folder: string): string | null {
   return paths.find((path) => exists(path)) ?? null;
 }
 
-async function installed(name: string): Promise<Found<string>> {
+/** Deno offers itself as `node` where there is none: what is found must say what is expected. */
+async function installed(name: string, expected: RegExp): Promise<Found<string>> {
   const path = findProgram(name);
   if (path === null) throw new Error(`${name} is not in PATH`);
-  return { value: path, version: await runForLine([path, "--version"], VERSION_MS) };
+  const version = await runForLine([path, "--version"], VERSION_MS);
+  if (!expected.test(version)) throw new Error(`${path} is ${version}`);
+  return { value: path, version };
 }
 
 async function orWhy<T>(get: () => Promise<Found<T>>): Promise<Found<T>> {

@@ -35,7 +35,8 @@ async function compare(options: Options): Promise<Result> {
   const versions = versionsOf(tools);
   console.log(`machine\n${formatFacts(machine)}\nversions\n${formatFacts(versions)}`);
   for (const { peer, why } of stage.missing()) console.log(`SKIPPED ${TITLES[peer]}: ${why}`);
-  sayHowPinned(tools, cores);
+  const pinning = howPinned(tools, cores);
+  console.log(pinning);
   const absent = new Set(stage.missing().map(({ peer }) => peer));
   const remarks = new Map<PeerName, string>();
   const results: RowResult[] = [];
@@ -49,6 +50,7 @@ async function compare(options: Options): Promise<Result> {
   return {
     machine,
     versions: { ...versions, ...Object.fromEntries(said) },
+    pinning,
     options,
     rows: results,
   };
@@ -112,10 +114,10 @@ function versionsOf(tools: Tools): Record<string, string> {
   );
 }
 
-function sayHowPinned(tools: Tools, cores: readonly [number, number] | null): void {
-  if (tools.taskset.value === null) console.log(`SKIPPED pinning: ${tools.taskset.why}`);
-  else if (cores === null) console.log("SKIPPED pinning: only one core may be used");
-  else console.log(`server on core ${cores[0]}, load on core ${cores[1]}`);
+function howPinned(tools: Tools, cores: readonly [number, number] | null): string {
+  if ("why" in tools.taskset) return `nothing pinned: ${tools.taskset.why}`;
+  if (cores === null) return "nothing pinned: only one core may be used";
+  return `server on core ${cores[0]}, load on core ${cores[1]}`;
 }
 
 async function main(): Promise<number> {
@@ -139,4 +141,13 @@ async function main(): Promise<number> {
   }
 }
 
-if (import.meta.main) Deno.exit(await main());
+if (import.meta.main) {
+  try {
+    Deno.exit(await main());
+  } catch (error) {
+    console.error(
+      error instanceof TypeError || error instanceof RangeError ? error.message : error,
+    );
+    Deno.exit(2);
+  }
+}

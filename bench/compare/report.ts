@@ -18,13 +18,15 @@ export interface RowResult {
 export interface Result {
   readonly machine: Machine;
   readonly versions: Readonly<Record<string, string>>;
+  /** Which cores server and load had. */
+  readonly pinning: string;
   readonly options: Options;
   readonly rows: readonly RowResult[];
 }
 
 /** From this share of a core on, a load is working all the time. */
 const SATURATED = 0.95;
-/** From this share of time on, a server that waits for its core was disturbed. */
+/** From this share of time on, waiting for the core is told: the machine may have been busy. */
 const DISTURBED = 0.1;
 const COLUMNS: readonly { title: string; metric: string; digits: number }[] = [
   { title: "p50 µs", metric: "p50Microseconds", digits: 1 },
@@ -87,7 +89,10 @@ function caveats(row: Row, rounds: Rounds, peer: PeerName): readonly string[] {
   const spins = row.load.kind === "echo" && row.load.spin === true;
   const texts: string[] = [];
   if (waited !== null && waited > DISTURBED) {
-    texts.push(`other work held the server's core ${(waited * 100).toFixed(0)} % of the time`);
+    const share = (waited * 100).toFixed(0);
+    texts.push(
+      `its threads waited for the core ${share} % of the time (other work, or each other)`,
+    );
   }
   if (!spins && server !== null && load !== null && load > SATURATED && server < SATURATED - 0.05) {
     texts.push("the load was the limit: the server had time left");
@@ -134,9 +139,9 @@ export function toJson(result: Result): string {
     failures,
     rounds,
   }));
-  const { machine, versions, options } = result;
+  const { machine, versions, pinning, options } = result;
   const taken = { rounds: options.rounds, seconds: options.seconds, quick: options.quick };
-  return JSON.stringify({ machine, versions, ...taken, rows }, null, 2) + "\n";
+  return JSON.stringify({ machine, versions, pinning, ...taken, rows }, null, 2) + "\n";
 }
 
 /** A goal in words: "Millrace >= 0.95 of C io_uring". */

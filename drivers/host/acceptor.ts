@@ -9,7 +9,7 @@ import { Errno } from "../../ring/abi/errno.ts";
 import { IoPrio, Op } from "../../ring/abi/opcodes.ts";
 import { errnoOf } from "./errors.ts";
 import type { Machine, ReadinessListener } from "./machine.ts";
-import { type Operation, OperationQueue, type OperationOwner } from "./operation.ts";
+import { type Operation, type OperationOwner, OperationQueue } from "./operation.ts";
 
 /** Makes a virtual descriptor of a connection, and tells the operation's program its address. */
 export type Adopt = (operation: Operation, conn: Deno.Conn) => number;
@@ -32,6 +32,7 @@ export class Acceptor implements OperationOwner {
   #held: Deno.Conn | null = null;
   #isAccepting = false;
   #isClosed = false;
+  #onReleased: (() => void) | null = null;
 
   /**
    * @param listener a listening socket of Deno's
@@ -91,6 +92,12 @@ export class Acceptor implements OperationOwner {
     }
   }
 
+  /** Calls back once Deno has let go of a closed listener, and its address is free. */
+  whenReleased(released: () => void): void {
+    if (this.#isAccepting) this.#onReleased = released;
+    else released();
+  }
+
   #pump(): void {
     if (this.#held !== null) this.#deliver();
     if (this.#waiting.head !== null && this.#held === null) this.#accept();
@@ -106,8 +113,11 @@ export class Acceptor implements OperationOwner {
   #arrive(conn: Deno.Conn): void {
     this.#isAccepting = false;
     this.#machine.outstanding--;
-    if (this.#isClosed) return conn.close();
-    conn.unref();
+    if (this.#isClosed) {
+      conn.close();
+      this.#onReleased?.();
+      return;
+    }
     this.#held = conn;
     this.#pump();
     if (this.#held !== null) this.#readiness.onReadiness();
@@ -116,7 +126,10 @@ export class Acceptor implements OperationOwner {
   #fail(error: unknown): void {
     this.#isAccepting = false;
     this.#machine.outstanding--;
-    if (this.#isClosed) return;
+    if (this.#isClosed) {
+      this.#onReleased?.();
+      return;
+    }
     const operation = this.#waiting.head;
     if (operation === null) return;
     this.#waiting.remove(operation);

@@ -22,12 +22,15 @@ export class Chunk {
   readonly sizeClass: number;
   /** All of it. */
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The same, as 32-bit words. */
+  readonly words: Int32Array<ArrayBuffer>;
   #view: Uint8Array<ArrayBuffer>;
 
   /** @param sizeClass 0 to 4 */
   constructor(sizeClass: number) {
     this.sizeClass = sizeClass;
     this.bytes = new Uint8Array(SMALLEST_CHUNK_BYTES << sizeClass);
+    this.words = new Int32Array(this.bytes.buffer);
     this.#view = this.bytes;
   }
 

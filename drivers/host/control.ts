@@ -85,9 +85,12 @@ function findTarget(host: Host, operation: Operation, opcode: number): Operation
   const target = host.index.find(operation.addressLow, operation.addressHigh);
   if (target !== null && target.opcode === opcode) return target;
   if (target === null) return null;
-  return newest(host, (other) =>
-    other.opcode === opcode && other.userLow === operation.addressLow &&
-    other.userHigh === operation.addressHigh);
+  return newest(
+    host,
+    (other) =>
+      other.opcode === opcode && other.userLow === operation.addressLow &&
+      other.userHigh === operation.addressHigh,
+  );
 }
 
 function newest(host: Host, matches: (other: Operation) => boolean): Operation | null {
@@ -112,25 +115,23 @@ export function asyncCancel(host: Host, operation: Operation): void {
 
 function cancelMatching(host: Host, operation: Operation, flags: number): number {
   const isAll = (flags & (CancelFlag.ALL | CancelFlag.ANY)) !== 0;
-  // What a cancellation starts through a hard link is newer, and not meant.
-  const last = host.index.newest;
-  let count = 0;
-  let other = host.index.oldest;
-  while (other !== null) {
-    const following: Operation | null = other === last ? null : other.newer;
-    if (isMatch(operation, other, flags)) {
-      const result: number = other.owner!.cancel(other);
-      if (!isAll) return result;
-      count++;
-      // Ending one can end its neighbours too: start over rather than follow a stale link.
-      if (following !== null && following.owner === null) {
-        other = host.index.oldest;
-        continue;
-      }
-    }
-    other = following;
+  // Found first and cancelled then: ending one can end others, or start what is linked to it.
+  const found: Operation[] = [];
+  const serials: number[] = [];
+  for (let other = host.index.oldest; other !== null; other = other.newer) {
+    if (!isMatch(operation, other, flags)) continue;
+    found.push(other);
+    serials.push(other.serial);
+    if (!isAll) break;
   }
-  return isAll ? count : -Errno.ENOENT;
+  let result: number = isAll ? 0 : -Errno.ENOENT;
+  for (let index = 0; index < found.length; index++) {
+    const other = found[index];
+    if (other.serial !== serials[index] || other.owner === null) continue;
+    const outcome = other.owner.cancel(other);
+    result = isAll ? result + 1 : outcome;
+  }
+  return result;
 }
 
 function isMatch(operation: Operation, other: Operation, flags: number): boolean {

@@ -17,6 +17,10 @@ export interface Host extends Machine {
   readonly index: OperationIndex;
   readonly timeouts: Timeouts;
   readonly permissions: Permissions;
+  /** Entries taken and not completed. */
+  readonly inFlight: number;
+  /** Ends an operation without a completion: its chain has been silenced. */
+  drop(operation: Operation): void;
   /** Closed sockets whose last bytes are not out yet. */
   readonly lingering: Set<Socket>;
 }

@@ -17,6 +17,13 @@ export interface Machine {
   readonly chunks: ChunkPool;
   /** Calls to Deno that have not settled; a part counts its own in and out. */
   outstanding: number;
+  /**
+   * Takes charge of whether a connection keeps the process alive: asking Deno with every read costs
+   * more than asking once, when the program says that nothing shall.
+   */
+  hold(conn: Deno.Conn): void;
+  /** Closes a connection. */
+  release(conn: Deno.Conn): void;
   /** Notes that an operation begins to wait with `owner`. */
   park(operation: Operation, owner: OperationOwner): void;
   /** Posts an operation's terminal completion, and starts what is linked to it. */

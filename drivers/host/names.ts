@@ -15,7 +15,7 @@ import {
   encodeSockaddr,
   SOCKADDR_MAX,
 } from "../../ring/abi/sockaddr.ts";
-import { copyBytes, isWithin } from "./segments.ts";
+import { isWithin } from "./segments.ts";
 
 const FAMILY_BYTES = 2;
 const scratch = new Uint8Array(SOCKADDR_MAX);
@@ -58,7 +58,7 @@ export function writeAddress(
 ): number {
   // A zone by name cannot be looked up without permissions: better no zone than a wrong one.
   const length = encodeSockaddr(withoutNamedZone(address), scratch, 0);
-  copyBytes(memory.bytes, offset, scratch, 0, Math.min(length, capacity));
+  memory.bytes.set(scratch.subarray(0, Math.min(length, capacity)), offset);
   return length;
 }
 

@@ -8,7 +8,7 @@
 import { Errno } from "../../ring/abi/errno.ts";
 import { Poll, PollFlag } from "../../ring/abi/opcodes.ts";
 import type { Machine } from "./machine.ts";
-import { type Operation, OperationQueue, type OperationOwner } from "./operation.ts";
+import { type Operation, type OperationOwner, OperationQueue } from "./operation.ts";
 
 /** Reported whether asked for or not. */
 const ALWAYS = Poll.ERR | Poll.HUP | Poll.NVAL;

@@ -13,7 +13,7 @@ import { setImmediate } from "node:timers";
 import { type Chunk, CHUNK_CLASSES } from "./chunks.ts";
 import { errnoOf } from "./errors.ts";
 import type { Machine, ReadinessListener } from "./machine.ts";
-import { type Operation, OperationQueue, type OperationOwner } from "./operation.ts";
+import { type Operation, type OperationOwner, OperationQueue } from "./operation.ts";
 import { copyBytes, scatter } from "./segments.ts";
 
 /** A chunk filled to less than one part in this many was too large. */
@@ -84,7 +84,10 @@ export class Reader implements OperationOwner {
   /** Begins a receive. */
   receive(operation: Operation): void {
     if (this.#waiting.head === null && this.#serve(operation)) {
-      if (this.#start === this.#end) this.#dropChunk();
+      if (this.#start < this.#end) return;
+      this.#dropChunk();
+      // A poll must see the bytes go in order to see the next ones come.
+      this.#listener.onReadiness();
       return;
     }
     this.#waiting.push(operation);
@@ -170,7 +173,7 @@ export class Reader implements OperationOwner {
     if (available === 0) return this.#serveNothing(operation);
     if ((operation.flags & SqeFlag.BUFFER_SELECT) !== 0) return this.#serveBuffers(operation);
     const count = Math.min(available, operation.total - operation.done);
-    scatter(this.#machine.memory, operation, this.#chunk!.bytes, this.#start, count);
+    scatter(this.#machine.memory, operation, this.#chunk!, this.#start, count);
     operation.done += count;
     const flags = operation.operationFlags;
     if ((flags & Msg.PEEK) === 0) {
@@ -207,7 +210,7 @@ export class Reader implements OperationOwner {
       }
       let count = Math.min(this.#end - this.#start, supply.bytes);
       if (operation.total > 0) count = Math.min(count, operation.total);
-      copyBytes(memory.bytes, supply.offset, this.#chunk!.bytes, this.#start, count);
+      copyBytes(memory, supply.offset, this.#chunk!, this.#start, count);
       if ((operation.operationFlags & Msg.PEEK) === 0) this.#start += count;
       const flags = CqeFlag.BUFFER | (supply.id << CQE_BUFFER_SHIFT);
       if (!isMultishot) {

@@ -5,16 +5,24 @@
  * @module
  */
 
+import type { Words } from "../../ring/barrier.ts";
 import type { RingMemory } from "../../ring/memory.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { IOVEC, MSGHDR } from "../../ring/abi/layout.ts";
+import type { Chunk } from "./chunks.ts";
 import type { Operation } from "./operation.ts";
 
 /** The most elements of a vector, as Linux's UIO_MAXIOV. */
 const MAXIMUM_VECTORS = 1024;
 const HIGH = 4294967296;
 /** Up to here a loop is faster than making a view for `set`. */
-const LOOP_BYTES = 96;
+const LOOP_BYTES = 256;
+
+/** Memory that is seen in two ways. */
+export interface Copyable {
+  readonly bytes: Uint8Array;
+  readonly words: Words;
+}
 
 /** Reads a 64-bit number at a byte offset that is a multiple of 4. */
 export function readLong(memory: RingMemory, offset: number): number {
@@ -71,14 +79,14 @@ export function useMessage(memory: RingMemory, operation: Operation, header: num
 export function scatter(
   memory: RingMemory,
   operation: Operation,
-  source: Uint8Array,
+  source: Chunk,
   from: number,
   count: number,
 ): void {
   let left = count;
   while (left > 0) {
     const bytes = Math.min(left, advance(memory, operation));
-    copyBytes(memory.bytes, operation.address, source, from, bytes);
+    copyBytes(memory, operation.address, source, from, bytes);
     operation.address += bytes;
     operation.room -= bytes;
     from += bytes;
@@ -90,14 +98,14 @@ export function scatter(
 export function gather(
   memory: RingMemory,
   operation: Operation,
-  target: Uint8Array,
+  target: Chunk,
   at: number,
   count: number,
 ): void {
   let left = count;
   while (left > 0) {
     const bytes = Math.min(left, advance(memory, operation));
-    copyBytes(target, at, memory.bytes, operation.address, bytes);
+    copyBytes(target, at, memory, operation.address, bytes);
     operation.address += bytes;
     operation.room -= bytes;
     at += bytes;
@@ -105,19 +113,29 @@ export function gather(
   }
 }
 
-/** Copies bytes between two arrays. */
+/** Copies bytes from one memory to another. */
 export function copyBytes(
-  target: Uint8Array,
+  target: Copyable,
   at: number,
-  source: Uint8Array,
+  source: Copyable,
   from: number,
   count: number,
 ): void {
-  if (count <= LOOP_BYTES) {
-    for (let index = 0; index < count; index++) target[at + index] = source[from + index];
-  } else {
-    target.set(source.subarray(from, from + count), at);
+  if (count > LOOP_BYTES) {
+    target.bytes.set(source.bytes.subarray(from, from + count), at);
+    return;
   }
+  let index = 0;
+  if (((at | from) & 3) === 0) {
+    const words = target.words;
+    const sourceWords = source.words;
+    const to = at >> 2;
+    const first = from >> 2;
+    const whole = count >> 2;
+    for (let word = 0; word < whole; word++) words[to + word] = sourceWords[first + word];
+    index = whole << 2;
+  }
+  for (; index < count; index++) target.bytes[at + index] = source.bytes[from + index];
 }
 
 /** Goes on to the next range that has bytes. @returns how many it has */

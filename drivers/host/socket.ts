@@ -100,7 +100,7 @@ export class Socket implements ReadinessListener {
 
   /** Takes a connection that was accepted or connected. */
   attach(conn: Deno.Conn): void {
-    conn.unref();
+    this.#machine.hold(conn);
     this.conn = conn;
     this.reader = new Reader(this.#machine, conn, this);
     this.writer = new Writer(this.#machine, conn, this);

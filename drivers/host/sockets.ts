@@ -42,7 +42,8 @@ function makeSocket(host: Host, operation: Operation): number {
   // Datagrams, sequenced packets and raw sockets have no stable counterpart in Deno.
   if (kind !== Sock.STREAM) return -Errno.ENOTSUP;
   if (protocol < 0 || protocol > PROTOCOL_MAXIMUM) return -Errno.EINVAL;
-  const isKnown = protocol === 0 || (domain === AF_UNIX ? protocol === 1 : protocol === PROTOCOL_TCP);
+  const isKnown = protocol === 0 ||
+    (domain === AF_UNIX ? protocol === 1 : protocol === PROTOCOL_TCP);
   if (!isKnown) return -Errno.EPROTONOSUPPORT;
   const fd = host.files.lowest();
   if (fd < 0) return -Errno.EMFILE;
@@ -236,7 +237,7 @@ function connectRefusal(host: Host, socket: Socket, address: SocketAddress): num
   return host.permissions.mayUse(address.host, address.port) ? 0 : -Errno.EACCES;
 }
 
-/** A shutdown that waits for Deno: nothing can take it back. */
+/** A shutdown or close that waits for Deno: nothing can take it back. */
 const uncancellable: OperationOwner = {
   cancel(): number {
     return -Errno.EALREADY;
@@ -283,7 +284,11 @@ export function close(host: Host, operation: Operation): void {
   }
   host.files.delete(operation.fd);
   closeSocket(host, socket);
-  host.complete(operation, 0, 0);
+  const { acceptor } = socket;
+  if (acceptor === null) return host.complete(operation, 0, 0);
+  // Deno frees the address only when its own accept has ended; who closes means to bind it again.
+  host.park(operation, uncancellable);
+  acceptor.whenReleased(() => host.complete(operation, 0, 0));
 }
 
 /** Ends everything on a socket; bytes that Deno has accepted still go out. */
@@ -297,14 +302,14 @@ function closeSocket(host: Host, socket: Socket): void {
   socket.become(SocketState.CLOSED);
   if (conn === null) return;
   if (writer!.isWriting) linger(host, socket);
-  else conn.close();
+  else host.release(conn);
 }
 
 /** Closes a connection once its last bytes are out, or have been waiting for too long. */
 function linger(host: Host, socket: Socket): void {
   const end = () => {
     clearTimeout(timer);
-    if (host.lingering.delete(socket)) socket.conn!.close();
+    if (host.lingering.delete(socket)) host.release(socket.conn!);
   };
   const timer = setTimeout(end, ORPHAN_LIMIT_MS);
   Deno.unrefTimer(timer);
@@ -320,6 +325,6 @@ export function closeEverything(host: Host): void {
   });
   for (const socket of host.lingering) {
     host.lingering.delete(socket);
-    socket.conn!.close();
+    host.release(socket.conn!);
   }
 }

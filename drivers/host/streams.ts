@@ -99,7 +99,8 @@ function isValidShape(operation: Operation, flags: number): boolean {
   if ((operation.ioprio & ~IoPrio.POLL_FIRST) !== 0) return false;
   if (!selects) return true;
   // Only the ring's own group exists; vectors of selected buffers are not worth their code.
-  return operation.bufferGroup === 0 && (operation.opcode === Op.RECV || operation.opcode === Op.READ);
+  return operation.bufferGroup === 0 &&
+    (operation.opcode === Op.RECV || operation.opcode === Op.READ);
 }
 
 function locateReceive(host: Host, operation: Operation): number {

@@ -33,7 +33,7 @@ export class Timeouts implements OperationOwner, DeadlineTarget {
   /** By place in the pool: at which count of completions it is due; 0 for never. */
   readonly #targets: number[] = [];
   #posted = 0;
-  #timer: number | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
   readonly #onTimer: () => void;
 
@@ -182,8 +182,9 @@ export class Timeouts implements OperationOwner, DeadlineTarget {
     clearTimeout(this.#timer);
     this.#timerAt = next;
     const delayMs = Math.min(LONGEST_MS, Math.max(0, Math.ceil(next - performance.now())));
-    this.#timer = setTimeout(this.#onTimer, delayMs);
-    Deno.unrefTimer(this.#timer);
+    const timer = setTimeout(this.#onTimer, delayMs);
+    Deno.unrefTimer(timer);
+    this.#timer = timer;
   }
 
   #fire(): void {

@@ -14,7 +14,7 @@ import { Msg } from "../../ring/abi/opcodes.ts";
 import { type Chunk, LARGEST_CHUNK_BYTES, sizeClassFor } from "./chunks.ts";
 import { errnoOf } from "./errors.ts";
 import type { Machine, ReadinessListener } from "./machine.ts";
-import { type Operation, OperationQueue, type OperationOwner } from "./operation.ts";
+import { type Operation, type OperationOwner, OperationQueue } from "./operation.ts";
 import { gather } from "./segments.ts";
 
 /** Copies between memories whose addresses differ by less than a word go byte by byte. */
@@ -128,7 +128,7 @@ export class Writer implements OperationOwner {
     const sizeClass = sizeClassFor(start + wanted);
     if (this.#chunk !== null && this.#chunk.sizeClass !== sizeClass) this.#dropChunk();
     const chunk = this.#chunk ??= this.#machine.chunks.take(sizeClass);
-    gather(this.#machine.memory, operation, chunk.bytes, start, wanted);
+    gather(this.#machine.memory, operation, chunk, start, wanted);
     this.#start = start;
     this.#end = start + wanted;
     this.#active = operation;

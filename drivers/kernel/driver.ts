@@ -4,14 +4,23 @@
  * @module
  */
 
+import type { Descriptors } from "./descriptors.ts";
 import { F_DUPFD_CLOEXEC, lastErrno, type Libc, SYS_IO_URING_ENTER } from "./libc.ts";
 import { SYS_IO_URING_REGISTER } from "./libc.ts";
+import { Registrar } from "./registrar.ts";
 import type { KernelRing } from "./setup.ts";
 import { LIBC_OPCODES, SideConsumer } from "./side.ts";
 import type { Sleeper } from "./sleeper.ts";
 import { loadAcquire, storeRelease, type Words } from "../../ring/barrier.ts";
 import { hasCompletions } from "../../ring/completion.ts";
-import type { DescriptorLedger, DriverFeatures, DriverHost, RingDriver } from "../../ring/driver.ts";
+import { LedgerState } from "../../ring/descriptor_table.ts";
+import type {
+  DescriptorLedger,
+  DriverFeatures,
+  DriverHost,
+  RingDriver,
+  RingRegistrar,
+} from "../../ring/driver.ts";
 import { laySideRing, type RingGeometry } from "../../ring/geometry.ts";
 import type { RingMemory } from "../../ring/memory.ts";
 import {
@@ -36,11 +45,13 @@ const liveMemory: Set<RingMemory> = new Set();
 
 /** What {@linkcode KernelDriver} is made of. */
 export interface KernelParts {
-  readonly libc: Libc;
+  readonly descriptors: Descriptors;
   readonly memory: RingMemory;
   readonly ring: KernelRing;
   readonly supported: Uint8Array;
   readonly features: DriverFeatures;
+  /** Whether direct descriptors may be used. */
+  readonly hasFiles: boolean;
   readonly openSleeper: (woken: () => void) => Promise<Sleeper>;
 }
 
@@ -53,9 +64,11 @@ export class KernelDriver implements RingDriver {
   readonly routes: Uint8Array = new Uint8Array(256);
   readonly supported: Uint8Array;
   readonly features: DriverFeatures;
-  readonly ledger: DescriptorLedger | null = null;
+  readonly registrar: RingRegistrar;
+  readonly ledger: DescriptorLedger | null;
   readonly spinTurns = SPIN_TURNS;
   readonly breatheTurns = BREATHE_TURNS;
+  readonly #descriptors: Descriptors;
   readonly #libc: Libc;
   readonly #ring: KernelRing;
   readonly #words: Words;
@@ -66,7 +79,10 @@ export class KernelDriver implements RingDriver {
   #run: () => void = () => {};
 
   private constructor(parts: KernelParts) {
-    const { libc, memory, ring, supported } = parts;
+    const { descriptors, memory, ring, supported } = parts;
+    const { libc } = descriptors;
+    this.#descriptors = descriptors;
+    this.ledger = descriptors.table;
     this.#libc = libc;
     this.#ring = ring;
     this.memory = memory;
@@ -74,6 +90,7 @@ export class KernelDriver implements RingDriver {
     this.side = laySideRing(memory);
     this.supported = supported;
     this.features = parts.features;
+    this.registrar = new Registrar(libc, ring.fd, memory, parts.hasFiles);
     this.#words = ring.geometry.words;
     this.#hasTaskrunFlag = (ring.flags & SetupFlag.TASKRUN_FLAG) !== 0;
     this.#sideConsumer = new SideConsumer(libc, memory, this.side);
@@ -91,7 +108,12 @@ export class KernelDriver implements RingDriver {
   /** Completes a driver with its sleeper. */
   static async open(parts: KernelParts): Promise<KernelDriver> {
     const driver = new KernelDriver(parts);
-    driver.#sleeper = await parts.openSleeper(() => driver.#host?.wake());
+    try {
+      driver.#sleeper = await parts.openSleeper(() => driver.#host?.wake());
+    } catch (error) {
+      driver.#closeRing();
+      throw error;
+    }
     driver.#setEventFd(true);
     const registered = driver.#register(RegisterOp.EVENTFD, driver.#sleeper.eventFd);
     if (registered < 0) {
@@ -105,16 +127,6 @@ export class KernelDriver implements RingDriver {
   /** {@inheritDoc RingDriver.why} */
   get why(): string {
     return this.#sleeper.why;
-  }
-
-  /** The ring's own descriptor, for the expert layer. */
-  get fd(): number {
-    return this.#ring.fd;
-  }
-
-  /** Descriptors that outlive a terminated Worker. */
-  get descriptors(): readonly number[] {
-    return [this.#ring.fd, ...this.#sleeper.descriptors];
   }
 
   /** {@inheritDoc RingDriver.start} */
@@ -146,8 +158,9 @@ export class KernelDriver implements RingDriver {
   }
 
   /** {@inheritDoc RingDriver.defer} */
-  defer(): void {
-    setImmediate(this.#run);
+  defer(isBusy: boolean): void {
+    if (isBusy) queueMicrotask(this.#run);
+    else setImmediate(this.#run);
   }
 
   /** {@inheritDoc RingDriver.breathe} */
@@ -183,11 +196,16 @@ export class KernelDriver implements RingDriver {
   close(): Promise<void> {
     this.#host = null;
     this.#run = () => {};
-    this.#libc.close(this.#ring.fd);
-    this.#ring.unmap();
+    this.#closeRing();
     this.#sleeper.close();
-    liveMemory.delete(this.memory);
+    this.#descriptors.table?.end(LedgerState.CLOSED);
     return Promise.resolve();
+  }
+
+  #closeRing(): void {
+    this.#descriptors.close(this.#ring.fd);
+    this.#ring.unmap();
+    liveMemory.delete(this.memory);
   }
 
   #setEventFd(disabled: boolean): void {
@@ -204,9 +222,9 @@ export class KernelDriver implements RingDriver {
 
   #growDescriptorTable(): void {
     for (const size of DESCRIPTOR_TABLE_SIZES) {
-      const fd = this.#libc.fcntl(this.#ring.fd, F_DUPFD_CLOEXEC, size);
+      const fd = this.#descriptors.keep(this.#libc.fcntl(this.#ring.fd, F_DUPFD_CLOEXEC, size));
       if (fd < 0) continue;
-      this.#libc.close(fd);
+      this.#descriptors.close(fd);
       return;
     }
   }

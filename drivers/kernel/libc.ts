@@ -49,6 +49,9 @@ const SYMBOLS = {
     nonblocking: true,
   },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
+  gettid: { parameters: [], result: "i32" },
+  tgkill: { parameters: ["i32", /* process */ "i32", /* thread */ "i32"], result: "i32" },
+  pipe2: { parameters: ["buffer", /* int[2] */ "i32"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
@@ -64,6 +67,8 @@ export const SYS_IO_URING_REGISTER = 427;
 
 /** `F_DUPFD_CLOEXEC` of `fcntl(2)`. */
 export const F_DUPFD_CLOEXEC = 1030;
+/** `O_CLOEXEC` of `pipe2(2)`. */
+export const O_CLOEXEC = 0o2000000;
 /** `EFD_CLOEXEC` of `eventfd(2)`. */
 export const EFD_CLOEXEC = 0o2000000;
 

@@ -5,3 +5,4 @@
  */
 
 export { openKernelDriver } from "./open.ts";
+export { reapDescriptors } from "./reap.ts";

@@ -14,6 +14,7 @@ import {
   SYS_IO_URING_SETUP,
 } from "./libc.ts";
 import type { FeatureMask } from "../options.ts";
+import type { MappedRegion } from "../../ring/descriptor_table.ts";
 import type { RingGeometry } from "../../ring/geometry.ts";
 import type { RingMemory } from "../../ring/memory.ts";
 import { Errno, errnoName } from "../../ring/abi/errno.ts";
@@ -60,6 +61,8 @@ export interface KernelRing {
   readonly flags: number;
   readonly features: number;
   readonly geometry: RingGeometry;
+  /** What the kernel mapped: its rings and its entries; nothing where they are in ring memory. */
+  readonly mapped: readonly MappedRegion[];
   /** Unmaps what the kernel mapped; after the descriptor is closed. */
   unmap(): void;
 }
@@ -116,7 +119,14 @@ export function startRing(
       setLong(params, CQ_OFFSETS + CQRING_OFFSETS.USER_ADDRESS, memory.base + memory.at.rings);
     }
     const fd = orErrno(libc.setup(SYS_IO_URING_SETUP, memory.plan.entries, bytesOf(params)));
-    if (fd >= 0) return mapRing(libc, fd, flags, params, memory);
+    if (fd >= 0) {
+      try {
+        return mapRing(libc, fd, flags, params, memory);
+      } catch (error) {
+        libc.close(fd);
+        throw error;
+      }
+    }
     failure = fd;
     if (failure === -Errno.EPERM || failure === -Errno.ENOSYS || failure === -Errno.EMFILE) break;
   }
@@ -144,7 +154,7 @@ function mapRing(
       memory.at.sqes,
     );
     if ((flags & SetupFlag.NO_SQARRAY) === 0) fillArray(params, geometry.words, memory.at.rings);
-    return { fd, flags, features, geometry, unmap() {} };
+    return { fd, flags, features, geometry, mapped: [], unmap() {} };
   }
   const cqEntries = params.getUint32(URING_PARAMS.CQ_ENTRIES, true);
   const sqEntries = params.getUint32(URING_PARAMS.SQ_ENTRIES, true);
@@ -178,11 +188,16 @@ function mapRing(
     flags,
     features,
     geometry,
+    mapped: [regionOf(rings, ringBytes), regionOf(sqes, sqeBytes)],
     unmap() {
       libc.munmap(rings, BigInt(ringBytes));
       libc.munmap(sqes, BigInt(sqeBytes));
     },
   };
+}
+
+function regionOf(pointer: NonNullable<Deno.PointerValue>, bytes: number): MappedRegion {
+  return { address: Number(Deno.UnsafePointer.value(pointer)), bytes };
 }
 
 /** The submission array of old: entry i is entry i, for ever. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Descriptors } from "./descriptors.ts";
 import { EFD_CLOEXEC, lastErrno, type Libc } from "./libc.ts";
 import { openWakeChannel } from "./wake_channel.ts";
 
@@ -22,8 +23,19 @@ export interface Sleeper {
   breathe(): void;
   /** Closes everything; nothing calls back any more. */
   close(): void;
-  /** Descriptors that outlive a terminated Worker. */
-  readonly descriptors: readonly number[];
+}
+
+/** What a sleeper is made with. */
+export interface SleeperOptions {
+  readonly descriptors: Descriptors;
+  /** False to do without the wake channel. */
+  readonly hasChannel: boolean;
+  /** Called when the eventfd was signalled, or after {@linkcode Sleeper.breathe}. */
+  readonly woken: () => void;
+  /** Eight bytes that another thread may write to; they must outlive this isolate. */
+  readonly inbox: Uint8Array<ArrayBuffer>;
+  /** Memory for the small ring that wakes, null to allocate it. */
+  readonly wakeMemory: SharedArrayBuffer | null;
 }
 
 /** How often an unreferenced ring without a wake channel is looked at, in milliseconds. */
@@ -36,10 +48,10 @@ const NO_CHANNEL = "without the wake channel (grant --allow-net=127.0.0.1): " +
 class BlockingSleeper implements Sleeper {
   readonly eventFd: number;
   readonly why: string;
-  readonly descriptors: readonly number[];
+  readonly #descriptors: Descriptors;
   readonly #libc: Libc;
   readonly #woken: () => void;
-  readonly #count = new Uint8Array(new ArrayBuffer(8));
+  readonly #count: Uint8Array<ArrayBuffer>;
   readonly #one = new Uint8Array(new ArrayBuffer(8));
   #reading = false;
   #armed = false;
@@ -47,13 +59,15 @@ class BlockingSleeper implements Sleeper {
   #closed = false;
   #poll: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(libc: Libc, eventFd: number, why: string, woken: () => void) {
-    this.#libc = libc;
+  constructor(options: SleeperOptions, eventFd: number, why: string) {
+    const { descriptors, woken, inbox } = options;
+    this.#descriptors = descriptors;
+    this.#libc = descriptors.libc;
+    this.#count = inbox;
     this.#woken = woken;
     this.#one[0] = 1;
     this.eventFd = eventFd;
     this.why = why;
-    this.descriptors = [eventFd];
   }
 
   arm(): void {
@@ -79,7 +93,7 @@ class BlockingSleeper implements Sleeper {
     clearTimeout(this.#poll);
     // The descriptor is closed by whoever is last: a read in flight must not see it reused.
     if (this.#reading) this.#ring();
-    else this.#libc.close(this.eventFd);
+    else this.#descriptors.close(this.eventFd);
   }
 
   #wait(): void {
@@ -101,7 +115,7 @@ class BlockingSleeper implements Sleeper {
   readonly #onRead = (): void => {
     this.#reading = false;
     this.#armed = false;
-    if (this.#closed) this.#libc.close(this.eventFd);
+    if (this.#closed) this.#descriptors.close(this.eventFd);
     else this.#woken();
   };
 }
@@ -114,21 +128,20 @@ function mayUseLoopback(): boolean {
 /**
  * Opens the best sleeper there is.
  *
- * @param woken called when the eventfd was signalled, or after {@linkcode Sleeper.breathe}
- * @param channel false to do without the wake channel
+ * @throws {Error} when no eventfd is to be had
  */
-export async function openSleeper(
-  libc: Libc,
-  channel: boolean,
-  woken: () => void,
-): Promise<Sleeper> {
-  const eventFd = libc.eventfd(0, EFD_CLOEXEC);
+export async function openSleeper(options: SleeperOptions): Promise<Sleeper> {
+  const { descriptors } = options;
+  const eventFd = descriptors.keep(descriptors.libc.eventfd(0, EFD_CLOEXEC));
   if (eventFd < 0) throw new Error(`eventfd: errno ${lastErrno()}`);
-  if (!channel || !mayUseLoopback()) return new BlockingSleeper(libc, eventFd, NO_CHANNEL, woken);
+  descriptors.table?.noteEvent(eventFd);
+  if (!options.hasChannel || !mayUseLoopback()) {
+    return new BlockingSleeper(options, eventFd, NO_CHANNEL);
+  }
   try {
-    return await openWakeChannel(libc, eventFd, woken);
+    return await openWakeChannel(options, eventFd);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return new BlockingSleeper(libc, eventFd, `${NO_CHANNEL} (${reason})`, woken);
+    return new BlockingSleeper(options, eventFd, `${NO_CHANNEL} (${reason})`);
   }
 }

@@ -14,9 +14,11 @@
  * @module
  */
 
+import type { Descriptors } from "./descriptors.ts";
 import { lastErrno, type Libc, orErrno, SYS_IO_URING_ENTER } from "./libc.ts";
 import { locate, PLAIN_ATTEMPTS, startRing } from "./setup.ts";
-import type { Sleeper } from "./sleeper.ts";
+import type { Sleeper, SleeperOptions } from "./sleeper.ts";
+import { WAKE_PLAN } from "../options.ts";
 import { CompletionQueue, type CompletionSink } from "../../ring/completion.ts";
 import { RingMemory } from "../../ring/memory.ts";
 import { SubmissionQueue } from "../../ring/submission.ts";
@@ -34,8 +36,9 @@ interface Channel {
 }
 
 /** Connects X to Y over loopback, and proves that the peer is ourselves. */
-async function openChannel(libc: Libc): Promise<Channel> {
-  const listener = libc.socket(AF_INET, SOCK_STREAM_CLOEXEC, 0);
+async function openChannel(descriptors: Descriptors): Promise<Channel> {
+  const { libc } = descriptors;
+  const listener = descriptors.keep(libc.socket(AF_INET, SOCK_STREAM_CLOEXEC, 0));
   if (listener < 0) throw new Error(`the wake channel's socket: errno ${lastErrno()}`);
   try {
     const address = new Uint8Array(new ArrayBuffer(SOCKADDR_IN_BYTES));
@@ -48,24 +51,25 @@ async function openChannel(libc: Libc): Promise<Channel> {
     const port = (address[2] << 8) | address[3];
     const x = await Deno.connect({ hostname: "127.0.0.1", port });
     try {
-      return { x, y: acceptOwn(libc, listener, x) };
+      return { x, y: acceptOwn(descriptors, listener, x) };
     } catch (error) {
       x.close();
       throw error;
     }
   } finally {
-    libc.close(listener);
+    descriptors.close(listener);
   }
 }
 
 /** Accepts until the peer is X: another local process may have knocked first. */
-function acceptOwn(libc: Libc, listener: number, x: Deno.TcpConn): number {
+function acceptOwn(descriptors: Descriptors, listener: number, x: Deno.TcpConn): number {
+  const { libc } = descriptors;
   const wanted = (x.localAddr as Deno.NetAddr).port;
   for (let attempt = 0; attempt < 8; attempt++) {
     const address = new Uint8Array(new ArrayBuffer(SOCKADDR_IN_BYTES));
     const length = new Uint8Array(new ArrayBuffer(4));
     length[0] = SOCKADDR_IN_BYTES;
-    const y = libc.accept4(listener, address, length, 0o2000000);
+    const y = descriptors.keep(libc.accept4(listener, address, length, 0o2000000));
     if (y < 0) throw new Error(`the wake channel's accept: errno ${lastErrno()}`);
     if (((address[2] << 8) | address[3]) === wanted) {
       x.setNoDelay(true);
@@ -74,23 +78,19 @@ function acceptOwn(libc: Libc, listener: number, x: Deno.TcpConn): number {
       libc.setsockopt(y, SockOpt.IPPROTO_TCP, SockOpt.TCP_NODELAY, on, 4);
       return y;
     }
-    libc.close(y);
+    descriptors.close(y);
   }
   throw new Error("the wake channel's listener was taken by somebody else");
 }
 
 /** Opens the channel. @throws {Error} when loopback cannot be had */
-export async function openWakeChannel(
-  libc: Libc,
-  eventFd: number,
-  woken: () => void,
-): Promise<Sleeper> {
-  const channel = await openChannel(libc);
+export async function openWakeChannel(options: SleeperOptions, eventFd: number): Promise<Sleeper> {
+  const channel = await openChannel(options.descriptors);
   try {
-    return new WakeChannel(libc, channel, eventFd, woken);
+    return new WakeChannel(options, channel, eventFd);
   } catch (error) {
     channel.x.close();
-    libc.close(channel.y);
+    options.descriptors.close(channel.y);
     throw error;
   }
 }
@@ -99,7 +99,7 @@ export async function openWakeChannel(
 class WakeChannel implements Sleeper {
   readonly eventFd: number;
   readonly why = "";
-  readonly descriptors: readonly number[];
+  readonly #descriptors: Descriptors;
   readonly #libc: Libc;
   readonly #channel: Channel;
   readonly #woken: () => void;
@@ -113,22 +113,24 @@ class WakeChannel implements Sleeper {
   #alive = true;
   #closed = false;
 
-  constructor(libc: Libc, channel: Channel, eventFd: number, woken: () => void) {
+  constructor(options: SleeperOptions, channel: Channel, eventFd: number) {
+    const { descriptors, woken, wakeMemory } = options;
+    const { libc } = descriptors;
+    this.#descriptors = descriptors;
     this.#libc = libc;
     this.#channel = channel;
     this.#woken = woken;
     this.eventFd = eventFd;
-    this.#memory = RingMemory.create(
-      { entries: 4, completions: 8, slots: 16, bufferCount: 0, bufferBytes: 64, arenaBytes: 4096 },
-      locate,
-    );
+    this.#memory = wakeMemory === null
+      ? RingMemory.create(WAKE_PLAN, locate)
+      : RingMemory.adopt(wakeMemory, WAKE_PLAN, locate);
     // Ordinary task work: it must run, and send the byte, while this thread sits in epoll_wait.
     const ring = startRing(libc, this.#memory, PLAIN_ATTEMPTS, {});
     if (typeof ring === "number") throw new Error(`the wake channel's ring: errno ${-ring}`);
+    descriptors.table?.noteRing(ring.fd);
     this.#ring = ring;
     this.#submissions = new SubmissionQueue(ring.geometry);
     this.#completions = new CompletionQueue(ring.geometry);
-    this.descriptors = [eventFd, channel.y, ring.fd];
     this.keepAlive(false);
     this.#listen();
   }
@@ -160,10 +162,10 @@ class WakeChannel implements Sleeper {
   close(): void {
     this.#closed = true;
     this.#channel.x.close();
-    this.#libc.close(this.#ring.fd);
+    this.#descriptors.close(this.#ring.fd);
     this.#ring.unmap();
-    this.#libc.close(this.#channel.y);
-    this.#libc.close(this.eventFd);
+    this.#descriptors.close(this.#channel.y);
+    this.#descriptors.close(this.eventFd);
   }
 
   #fill(at: number, head: number, fd: number, address: number, length: number): void {

@@ -200,6 +200,21 @@ export const URING_BUF_REG: Readonly<
   ["RESERVED", 24],
 ]);
 
+/** `struct io_uring_rsrc_register`, which registers a table of direct descriptors: 32 bytes. */
+export const URING_RSRC_REGISTER: Readonly<
+  Record<"COUNT" | "FLAGS" | "RESERVED" | "DATA" | "TAGS" | "SIZE", number>
+> = structure(32, [["COUNT", 4], ["FLAGS", 4], ["RESERVED", 8], ["DATA", 8], ["TAGS", 8]]);
+
+/** `struct io_uring_files_update`: 16 bytes. */
+export const URING_FILES_UPDATE: Readonly<
+  Record<"OFFSET" | "RESERVED" | "DESCRIPTORS" | "SIZE", number>
+> = structure(16, [["OFFSET", 4], ["RESERVED", 4], ["DESCRIPTORS", 8]]);
+
+/** `struct io_uring_file_index_range`: 16 bytes. */
+export const URING_FILE_RANGE: Readonly<
+  Record<"OFFSET" | "LENGTH" | "RESERVED" | "SIZE", number>
+> = structure(16, [["OFFSET", 4], ["LENGTH", 4], ["RESERVED", 8]]);
+
 /** `struct io_uring_probe` without its operations, and one operation of it. */
 export const URING_PROBE: Readonly<
   Record<"LAST_OPCODE" | "OPERATIONS" | "RESERVED" | "SIZE", number>

@@ -174,14 +174,17 @@ export const CqRingFlag = {
 export const RegisterOp = {
   BUFFERS: 0,
   UNREGISTER_BUFFERS: 1,
+  FILES: 2,
   EVENTFD: 4,
   UNREGISTER_EVENTFD: 5,
+  FILES_UPDATE: 6,
   PROBE: 8,
   FILES2: 13,
   UNREGISTER_FILES: 3,
   PBUF_RING: 22,
   UNREGISTER_PBUF_RING: 23,
   SYNC_CANCEL: 24,
+  FILE_ALLOC_RANGE: 25,
 } as const;
 
 /** The `ioprio` bits of receive, send and accept. */

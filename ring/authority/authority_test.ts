@@ -126,7 +126,7 @@ Deno.test("no spelling of loopback slips past a rule for public addresses", () =
   }
 });
 
-Deno.test("listening on every interface needs a rule that holds the wildcard address itself", () => {
+Deno.test("listening on every interface needs a rule that holds 0.0.0.0 itself", () => {
   for (const host of ["0.0.0.0", "0", "0x0.0", "[::ffff:0.0.0.0]"]) {
     const address = `${host}:80`;
     const no = ["127.0.0.1", "127.0.0.0/8", "10.0.0.0/8", "128.0.0.0/1", "[::/0]", "[::]"];
@@ -262,7 +262,7 @@ Deno.test("admitName() refuses addresses, malformed names and ports", () => {
   }
 });
 
-Deno.test("derive() adds a layer that has to allow as well, and names the layer that denies", () => {
+Deno.test("derive() adds a layer that must allow too, and names the one that denies", () => {
   const root = Authority.root();
   const child = root.derive({
     tcp: true,

@@ -22,7 +22,7 @@ Deno.test("tightestLimits() takes the smaller of each", () => {
   assertEquals(tightestLimits({}, {}), {});
 });
 
-Deno.test("LimitCounter counts a child's use in every parent, and in none when it is refused", () => {
+Deno.test("LimitCounter counts use in every parent, and in none when it is refused", () => {
   const root = new LimitCounter({ sockets: 3, bufferBytes: 100 });
   const left = new LimitCounter({ sockets: 2 }, root);
   const right = new LimitCounter({}, root);
@@ -119,7 +119,7 @@ Deno.test("RateGate books in its parents too, and nowhere when nothing can pass"
   assertEquals(parent.delayMs(0, 1), 300);
 });
 
-Deno.test("RateGate without a rate delays nothing, and a clock that steps back gives nothing", () => {
+Deno.test("RateGate without a rate delays nothing; a clock that steps back gives nothing", () => {
   const free = new RateGate(undefined);
   assertEquals(free.delayMs(0, 1e12), 0);
   const gate = new RateGate(10, { burst: 1 });

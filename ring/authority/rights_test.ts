@@ -7,7 +7,7 @@ import {
   RULES_MAX,
 } from "./rights.ts";
 
-Deno.test("compileRights() makes rights canonical and frozen, and does not grant what is left out", () => {
+Deno.test("compileRights() makes rights canonical and frozen, grants only what is asked", () => {
   assertEquals(compileRights({}).rights, {
     ...{ tcp: false, udp: false, unix: false, raw: false, connect: false, listen: false },
     ...{ resolve: false, adopt: false, ring: false, files: [], limits: {} },

@@ -52,7 +52,7 @@ Deno.test("parseRule() makes rules canonical, and canonical rules stay as they a
   }
 });
 
-Deno.test("an unspecified address in a rule is loopback for connecting and itself for listening", () => {
+Deno.test("0.0.0.0 in a rule is loopback for connecting and itself for listening", () => {
   const table: [string, string, string][] = [
     ["tcp://0.0.0.0:80", "tcp://127.0.0.1:80", "tcp://0.0.0.0:80"],
     ["tcp://0:80", "tcp://127.0.0.1:80", "tcp://0.0.0.0:80"],
@@ -196,9 +196,10 @@ Deno.test("unix rules tell paths, abstract names and unnamed sockets apart", () 
   const file = bytes(64, 110, 97, 109, 101); // a relative file that is called "@name"
   const broken = bytes(47, 114, 117, 110, 47, 97, 112, 112, 47, 0xff);
   const replaced = SocketAddress.unix("/run/app/\ufffd");
+  const slashed = SocketAddress.unix("@/run/app/x"); // an abstract name that looks like a path
   const unnamed = SocketAddress.unix("");
   const everything = [
-    ...[path, deep, untidy, upwards, relative, abstract, longer],
+    ...[path, deep, untidy, upwards, relative, abstract, longer, slashed],
     ...[file, broken, replaced, unnamed],
   ];
   const table: [string, SocketAddress[]][] = [
@@ -209,7 +210,8 @@ Deno.test("unix rules tell paths, abstract names and unnamed sockets apart", () 
     ["unix:///run/app/\ufffd", [replaced]],
     ["unix:///x", []],
     ["unix://@name", [abstract]],
-    ["unix://@*", [abstract, longer]],
+    ["unix://@*", [abstract, longer, slashed]],
+    ["unix://@/run/app/x", [slashed]],
   ];
   for (const [text, admitted] of table) {
     const rule = parseRule(text, "connect");

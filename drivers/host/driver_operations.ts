@@ -1,0 +1,207 @@
+/**
+ * Driver operations: NAMES, SETSOCKOPT, GETSOCKOPT, RESOLVE.
+ *
+ * @module
+ */
+
+import { Scratch, SCRATCH_BYTES } from "../../ring/slots.ts";
+import type { SocketAddress } from "../../ring/abi/address.ts";
+import { Errno } from "../../ring/abi/errno.ts";
+import { Sock, SockOpt } from "../../ring/abi/opcodes.ts";
+import { AF_UNIX } from "../../ring/abi/sockaddr.ts";
+import { readName, resolveName, type ResolveOutput, writeResolved } from "../resolve.ts";
+import type { Host } from "./host.ts";
+import { addressOf, wildcard, writeAddress } from "./names.ts";
+import type { Operation, OperationOwner } from "./operation.ts";
+import { isWithin } from "./segments.ts";
+import { setKeepAlive, setNoDelay, type Socket, SocketState } from "./socket.ts";
+
+const WANT_LOCAL = 1;
+const WANT_PEER = 2;
+const OPTION_BYTES = 4;
+
+/** Names and numbers of options that only tell what a socket is. */
+const SO_TYPE = 3;
+const SO_ACCEPTCONN = 30;
+const SO_PROTOCOL = 38;
+const SO_DOMAIN = 39;
+
+/** NAMES: the local name in bit 0 of the flags, the peer's in bit 1, into scratch at `addr`. */
+export function names(host: Host, operation: Operation): void {
+  host.complete(operation, writeNames(host, operation), 0);
+}
+
+function writeNames(host: Host, operation: Operation): number {
+  const { memory } = host;
+  const { address: scratch, operationFlags: wanted } = operation;
+  const socket = host.files.get(operation.fd);
+  if (socket === undefined) return -Errno.EBADF;
+  if (scratch % 4 !== 0 || !isWithin(memory, scratch, SCRATCH_BYTES)) return -Errno.EFAULT;
+  if ((wanted & WANT_PEER) !== 0 && socket.state !== SocketState.CONNECTED) {
+    return -Errno.ENOTCONN;
+  }
+  const capacity = Scratch.PEER - Scratch.SOCKADDR;
+  if ((wanted & WANT_LOCAL) !== 0) {
+    const length = writeAddress(memory, localName(socket), scratch + Scratch.SOCKADDR, capacity);
+    memory.words[(scratch + Scratch.SOCKADDR_LENGTH) >> 2] = length;
+  }
+  if ((wanted & WANT_PEER) !== 0) {
+    const peer = addressOf(socket.conn!.remoteAddr, socket.family);
+    const length = writeAddress(memory, peer, scratch + Scratch.PEER, capacity);
+    memory.words[(scratch + Scratch.PEER_LENGTH) >> 2] = length;
+  }
+  return 0;
+}
+
+function localName(socket: Socket): SocketAddress {
+  if (socket.conn !== null) return addressOf(socket.conn.localAddr, socket.family);
+  if (socket.acceptor !== null) return addressOf(socket.acceptor.listener.addr, socket.family);
+  return socket.bound ?? wildcard(socket.family);
+}
+
+/** SETSOCKOPT: level and name in the words of `addr`, an int at `optval`. */
+export function setOption(host: Host, operation: Operation): void {
+  host.complete(operation, writeOption(host, operation), 0);
+}
+
+function writeOption(host: Host, operation: Operation): number {
+  const socket = host.files.get(operation.fd);
+  if (socket === undefined) return -Errno.EBADF;
+  const { addressLow: level, addressHigh: name, fileIndex: length, address3: at } = operation;
+  if (!isOption(level, name)) return -Errno.ENOTSUP;
+  if (length < OPTION_BYTES) return -Errno.EINVAL;
+  if (at % 4 !== 0 || !isWithin(host.memory, at, OPTION_BYTES)) return -Errno.EFAULT;
+  const on = host.memory.words[at >> 2] !== 0;
+  if (level === SockOpt.IPPROTO_TCP) return setNoDelayOption(socket, on);
+  switch (name) {
+    case SockOpt.SO_KEEPALIVE:
+      if (socket.conn !== null && socket.family !== AF_UNIX) setKeepAlive(socket.conn, on);
+      socket.keepAlive = on;
+      return 0;
+    case SockOpt.SO_REUSEADDR:
+      // Deno sets it on every listener itself; it means nothing anywhere else.
+      socket.reuseAddress = on;
+      return 0;
+    case SockOpt.SO_REUSEPORT:
+      if (on && !mayReusePort()) return -Errno.ENOTSUP;
+      socket.reusePort = on;
+      return 0;
+    default:
+      return -Errno.ENOTSUP;
+  }
+}
+
+function setNoDelayOption(socket: Socket, on: boolean): number {
+  if (socket.family === AF_UNIX) return -Errno.ENOTSUP;
+  if (socket.conn !== null) setNoDelay(socket.conn, on);
+  socket.noDelay = on;
+  return 0;
+}
+
+/** Deno ends a process that asks for a shared port without `--unstable-net`. */
+function mayReusePort(): boolean {
+  return "listenDatagram" in Deno;
+}
+
+/** Whether an option can be set here. */
+function isOption(level: number, name: number): boolean {
+  if (level === SockOpt.IPPROTO_TCP) return name === SockOpt.TCP_NODELAY;
+  return level === SockOpt.SOL_SOCKET &&
+    (name === SockOpt.SO_KEEPALIVE || name === SockOpt.SO_REUSEADDR ||
+      name === SockOpt.SO_REUSEPORT);
+}
+
+/** GETSOCKOPT: the fields of SETSOCKOPT; the result is the length written. */
+export function getOption(host: Host, operation: Operation): void {
+  host.complete(operation, readOption(host, operation), 0);
+}
+
+function readOption(host: Host, operation: Operation): number {
+  const socket = host.files.get(operation.fd);
+  if (socket === undefined) return -Errno.EBADF;
+  const { addressLow: level, addressHigh: name, fileIndex: length, address3: at } = operation;
+  if (length < OPTION_BYTES) return -Errno.EINVAL;
+  if (at % 4 !== 0 || !isWithin(host.memory, at, OPTION_BYTES)) return -Errno.EFAULT;
+  const value = optionOf(socket, level, name);
+  if (value < 0) return -Errno.ENOTSUP;
+  host.memory.words[at >> 2] = value;
+  return OPTION_BYTES;
+}
+
+/** The value of an option, or -1 where Deno has none. */
+function optionOf(socket: Socket, level: number, name: number): number {
+  if (level === SockOpt.IPPROTO_TCP && socket.family !== AF_UNIX) {
+    return name === SockOpt.TCP_NODELAY ? Number(socket.noDelay) : -1;
+  }
+  if (level !== SockOpt.SOL_SOCKET) return -1;
+  switch (name) {
+    case SockOpt.SO_KEEPALIVE:
+      return Number(socket.keepAlive);
+    case SockOpt.SO_REUSEADDR:
+      return Number(socket.reuseAddress);
+    case SockOpt.SO_REUSEPORT:
+      return Number(socket.reusePort);
+    case SockOpt.SO_ERROR:
+      return takeError(socket);
+    case SO_TYPE:
+      return Sock.STREAM;
+    case SO_DOMAIN:
+      return socket.family;
+    case SO_PROTOCOL:
+      return socket.family === AF_UNIX ? 0 : SockOpt.IPPROTO_TCP;
+    case SO_ACCEPTCONN:
+      return Number(socket.state === SocketState.LISTENING);
+    default:
+      return -1;
+  }
+}
+
+/** The error of a socket is told once. */
+function takeError(socket: Socket): number {
+  const failure = socket.failure !== 0 ? socket.failure : socket.reader?.takeFailure() ?? 0;
+  socket.failure = 0;
+  return failure;
+}
+
+/** A lookup in flight: it cannot be ended, only abandoned. */
+class Lookup implements OperationOwner {
+  readonly #host: Host;
+  readonly #output: ResolveOutput;
+  #operation: Operation | null;
+
+  constructor(host: Host, operation: Operation) {
+    this.#host = host;
+    this.#operation = operation;
+    this.#output = { offset: operation.offset, capacityBytes: operation.fileIndex };
+  }
+
+  start(name: string, family: number): void {
+    this.#host.outstanding++;
+    resolveName(name, family).then((outcome) => {
+      this.#host.outstanding--;
+      const operation = this.#operation;
+      if (operation === null) return;
+      const { memory } = this.#host;
+      this.#host.complete(operation, writeResolved(memory, this.#output, outcome), 0);
+    });
+  }
+
+  cancel(operation: Operation): number {
+    this.#operation = null;
+    this.#host.complete(operation, -Errno.ECANCELED, 0);
+    return 0;
+  }
+}
+
+/** RESOLVE: a name at `addr` with `len` bytes, room for sockaddrs at `off`. */
+export function resolve(host: Host, operation: Operation): void {
+  const { address, length, offset, fileIndex: capacityBytes } = operation;
+  if (!isWithin(host.memory, offset, capacityBytes)) {
+    return host.complete(operation, -Errno.EFAULT, 0);
+  }
+  const name = readName(host.memory, address, length);
+  if (typeof name === "number") return host.complete(operation, name, 0);
+  const lookup = new Lookup(host, operation);
+  host.park(operation, lookup);
+  lookup.start(name, operation.operationFlags);
+}

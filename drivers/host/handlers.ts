@@ -1,0 +1,77 @@
+/**
+ * Who executes which opcode.
+ *
+ * @module
+ */
+
+import { Errno } from "../../ring/abi/errno.ts";
+import { DriverOp, Op } from "../../ring/abi/opcodes.ts";
+import {
+  asyncCancel,
+  nop,
+  pollAdd,
+  pollRemove,
+  strayLinkTimeout,
+  timeout,
+  timeoutRemove,
+} from "./control.ts";
+import { getOption, names, resolve, setOption } from "./driver_operations.ts";
+import type { Handler } from "./host.ts";
+import { accept, bind, close, connect, listen, shutdown, socket } from "./sockets.ts";
+import { receive, send } from "./streams.ts";
+
+/** Every opcode fits into a byte. */
+export const OPCODES = 256;
+
+const BY_OPCODE: readonly (readonly [number, Handler])[] = [
+  [Op.NOP, nop],
+  [Op.READV, receive],
+  [Op.WRITEV, send],
+  [Op.READ_FIXED, receive],
+  [Op.WRITE_FIXED, send],
+  [Op.POLL_ADD, pollAdd],
+  [Op.POLL_REMOVE, pollRemove],
+  [Op.SENDMSG, send],
+  [Op.RECVMSG, receive],
+  [Op.TIMEOUT, timeout],
+  [Op.TIMEOUT_REMOVE, timeoutRemove],
+  [Op.ACCEPT, accept],
+  [Op.ASYNC_CANCEL, asyncCancel],
+  [Op.LINK_TIMEOUT, strayLinkTimeout],
+  [Op.CONNECT, connect],
+  [Op.CLOSE, close],
+  [Op.READ, receive],
+  [Op.WRITE, send],
+  [Op.SEND, send],
+  [Op.RECV, receive],
+  [Op.SHUTDOWN, shutdown],
+  [Op.SOCKET, socket],
+  [Op.READ_MULTISHOT, receive],
+  [Op.BIND, bind],
+  [Op.LISTEN, listen],
+  [DriverOp.NAMES, names],
+  [DriverOp.SETSOCKOPT, setOption],
+  [DriverOp.GETSOCKOPT, getOption],
+  [DriverOp.RESOLVE, resolve],
+];
+
+const KNOWN: ReadonlySet<number> = new Set([...Object.values(Op), ...Object.values(DriverOp)]);
+
+/** The handlers by opcode; null where there is none. */
+export function handlerTable(): (Handler | null)[] {
+  const table: (Handler | null)[] = new Array(OPCODES).fill(null);
+  for (const [opcode, handler] of BY_OPCODE) table[opcode] = handler;
+  return table;
+}
+
+/** Per opcode: 1 where this backend can do it. */
+export function supportedOpcodes(): Uint8Array {
+  const supported = new Uint8Array(OPCODES);
+  for (const [opcode] of BY_OPCODE) supported[opcode] = 1;
+  return supported;
+}
+
+/** What an opcode without a handler completes with: the kernel knows it, or nobody does. */
+export function refusalOf(opcode: number): number {
+  return KNOWN.has(opcode) ? Errno.ENOTSUP : Errno.EINVAL;
+}

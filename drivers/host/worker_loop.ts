@@ -1,0 +1,40 @@
+/**
+ * The driver Worker's loop: consume, and sleep until there is more.
+ *
+ * @module
+ */
+
+import type { MessagePort } from "node:worker_threads";
+import { MAXIMUM_PARK_MS } from "../../ring/barrier.ts";
+import { layRing } from "../../ring/geometry.ts";
+import { RingMemory } from "../../ring/memory.ts";
+import { Executor } from "./executor.ts";
+import {
+  CLOSE_MESSAGE,
+  CLOSED_MESSAGE,
+  READY_MESSAGE,
+  type WorkerStart,
+} from "./worker_messages.ts";
+
+/**
+ * Consumes the ring until the parent says to close.
+ *
+ * @param port to the parent
+ * @param start what the parent gave
+ */
+export async function consumeRing(port: MessagePort, start: WorkerStart): Promise<void> {
+  const memory = RingMemory.attach(start.memory);
+  const executor = new Executor(memory, layRing(memory), () => {});
+  // The parent decides what keeps the process alive: this whole thread does not.
+  executor.setAlive(true);
+  let isClosing = false;
+  port.on("message", (message) => {
+    if (message === CLOSE_MESSAGE) isClosing = true;
+  });
+  port.postMessage(READY_MESSAGE);
+  while (!isClosing) {
+    if (executor.consume() === 0) await executor.consumer.sleep(MAXIMUM_PARK_MS);
+  }
+  await executor.close();
+  port.postMessage(CLOSED_MESSAGE);
+}

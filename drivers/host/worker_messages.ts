@@ -1,0 +1,19 @@
+/**
+ * What the driver Worker and its parent say to each other beside the ring.
+ *
+ * @module
+ */
+
+import type { MemoryHandle } from "../../ring/memory.ts";
+
+/** What the Worker is started with. */
+export interface WorkerStart {
+  readonly memory: MemoryHandle;
+}
+
+/** From the Worker: it consumes the ring. */
+export const READY_MESSAGE = "ready";
+/** To the Worker: close every socket. */
+export const CLOSE_MESSAGE = "close";
+/** From the Worker: everything is closed. */
+export const CLOSED_MESSAGE = "closed";

@@ -1,0 +1,83 @@
+/**
+ * The backends that the suite runs against. A new one joins by one entry here.
+ *
+ * @module
+ */
+
+import type { BehaviourBody } from "./behaviour.ts";
+import { kernelRefusal } from "../support/kernel.ts";
+import type { CapabilityRequest, FeatureMask } from "../../mod.ts";
+import { Op } from "../../ring/abi/opcodes.ts";
+
+/** A behaviour that a backend documents as its own: the one place where exceptions are marked. */
+export interface Deviation {
+  /** Why, as `docs/semantics.md` says it. */
+  readonly why: string;
+  /** What it does instead; left out where nothing of it can be done. */
+  readonly outcome?: BehaviourBody;
+}
+
+/** One column of the matrix. */
+export interface Backend {
+  /** The name in front of its tests. */
+  readonly name: string;
+  /** What a capability on it is asked for with. */
+  readonly request: Pick<CapabilityRequest, "backend" | "worker" | "ring">;
+  /** Why it cannot run here; undefined where it can. */
+  readonly refusal: () => string | undefined;
+  /** By the name of the behaviour. */
+  readonly deviations: Readonly<Record<string, Deviation>>;
+}
+
+const HOST_DEVIATIONS: Readonly<Record<string, Deviation>> = {};
+
+let refusal: string | undefined | null = null;
+
+function kernelRefusalOnce(): string | undefined {
+  if (refusal === null) refusal = kernelRefusal();
+  return refusal;
+}
+
+/** The kernel backend, made to do without what an older kernel lacks. */
+function kernel(name: string, without?: FeatureMask): Backend {
+  return {
+    name,
+    request: { backend: "kernel", ring: without === undefined ? {} : { without } },
+    refusal: kernelRefusalOnce,
+    deviations: {},
+  };
+}
+
+/** All backends, in the order of the matrix's columns. */
+export const BACKENDS: readonly Backend[] = [
+  kernel("kernel"),
+  kernel("kernel without noMmap", { noMmap: true }),
+  kernel("kernel without deferTaskrun", { deferTaskrun: true }),
+  kernel("kernel without multishotReceive", { multishotReceive: true }),
+  kernel("kernel without multishotAccept", { multishotAccept: true }),
+  kernel("kernel without bufferRing", { bufferRing: true }),
+  kernel("kernel without wakeChannel", { wakeChannel: true }),
+  kernel("kernel without BIND and LISTEN", { opcodes: [Op.BIND, Op.LISTEN] }),
+  kernel("kernel as plain as Linux 6.1", {
+    noMmap: true,
+    deferTaskrun: true,
+    multishotReceive: true,
+    multishotAccept: true,
+    bufferRing: true,
+    directDescriptors: true,
+    wakeChannel: true,
+    opcodes: [Op.BIND, Op.LISTEN],
+  }),
+  {
+    name: "host",
+    request: { backend: "host" },
+    refusal: () => undefined,
+    deviations: HOST_DEVIATIONS,
+  },
+  {
+    name: "host in a Worker",
+    request: { backend: "host", worker: true },
+    refusal: () => undefined,
+    deviations: HOST_DEVIATIONS,
+  },
+];

@@ -1,0 +1,20 @@
+/**
+ * All behaviours, in the order of the matrix.
+ *
+ * @module
+ */
+
+import "./connect.ts";
+import "./accept.ts";
+import "./receive.ts";
+import "./receive_many.ts";
+import "./send.ts";
+import "./close.ts";
+import "./options.ts";
+import "./cancellation.ts";
+import "./races.ts";
+import "./deadlines.ts";
+import "./leases.ts";
+import "./errors.ts";
+import "./authority.ts";
+import "./web_streams.ts";

@@ -1,0 +1,84 @@
+import { assert, assertEquals } from "@std/assert";
+import { NEAR_2_31, NEAR_2_32, ringAt } from "../support/ring.ts";
+import { scale, withSeed } from "../support/seed.ts";
+import { type Findings, runPair } from "./participants.ts";
+
+const LIMIT_MS = scale(60_000, 1_800_000);
+
+function assertNothingForbidden(findings: readonly Findings[]): void {
+  assertEquals(findings.flatMap(({ violations }) => violations), []);
+}
+
+function print(findings: readonly Findings[]): void {
+  for (const { counts } of findings) {
+    const parts = Object.entries(counts).map(([name, count]) => `${name} ${count}`);
+    console.log(parts.join(", "));
+  }
+}
+
+Deno.test(
+  "store buffering: whoever sleeps sees what was published, or is seen sleeping",
+  withSeed(async () => {
+    const rounds = scale(10_000, 1_000_000);
+    const findings = await runPair({ program: "storeBuffering", rounds, limitMs: LIMIT_MS });
+    print(findings);
+    assertNothingForbidden(findings);
+  }),
+);
+
+Deno.test(
+  "message passing: an entry is visible as a whole once its tail is",
+  withSeed(async () => {
+    const rounds = scale(100_000, 1_000_000);
+    const findings = await runPair({ program: "messagePassing", rounds, limitMs: LIMIT_MS });
+    assertNothingForbidden(findings);
+  }),
+);
+
+Deno.test(
+  "coherence: index words are never seen to go back, also across 2^32",
+  withSeed(async () => {
+    const rounds = scale(1_000_000, 50_000_000);
+    const findings = await runPair({ program: "coherence", rounds, limitMs: LIMIT_MS });
+    print(findings);
+    assertNothingForbidden(findings);
+  }),
+);
+
+for (const [where, index] of [["2^31", NEAR_2_31], ["2^32", NEAR_2_32]] as const) {
+  Deno.test(
+    `two threads over one ring lose no entry, no completion and no wake-up, across ${where}`,
+    withSeed(async () => {
+      const { memory } = ringAt(index);
+      const rounds = scale(8_000, 1_000_000);
+      const findings = await runPair({
+        program: "ring",
+        rounds,
+        ring: memory.handle(),
+        limitMs: LIMIT_MS,
+      });
+      print(findings);
+      assertNothingForbidden(findings);
+      for (const { counts } of findings) {
+        assert(counts.sleeps > 0, "both sides must have slept for this to mean anything");
+        assertEquals(counts.lost, 0, "a wake-up was lost");
+      }
+    }),
+  );
+}
+
+Deno.test(
+  "a consumer that does not look once more before it sleeps is caught losing a wake-up",
+  withSeed(async () => {
+    const { memory } = ringAt(0);
+    const findings = await runPair({
+      program: "ring",
+      rounds: scale(200_000, 200_000),
+      ring: memory.handle(),
+      isBroken: true,
+      limitMs: LIMIT_MS,
+    }).catch((error) => error as Error);
+    assert(!(findings instanceof Error), String(findings));
+    assert(findings[1].counts.lost > 0, "the test would not notice a lost wake-up");
+  }),
+);
