@@ -216,6 +216,26 @@ export function netError(errno: number, context: NetErrorContext): NetError & Er
 }
 
 /**
+ * {@linkcode netError} for an operation that completed on the ring: without a stack, which would
+ * show the event loop only, and whose capture is most of what an error costs. A server under a
+ * storm of resets makes tens of thousands of these a second.
+ *
+ * @param errno The number, of either sign.
+ * @param context Where it happened.
+ * @returns The error.
+ * @throws {RangeError} When it is no error number.
+ */
+export function completionError(errno: number, context: NetErrorContext): NetError & Error {
+  const frames = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return netError(errno, context);
+  } finally {
+    Error.stackTraceLimit = frames;
+  }
+}
+
+/**
  * Makes the error for an operation that the capability does not allow.
  *
  * @param denial What is missing: the answer of an authority, or its AuthorityDenied.

@@ -18,7 +18,7 @@
 import type { Network } from "./network.ts";
 import type { RingBuffer } from "./ring_buffer.ts";
 import type { Socket } from "./socket.ts";
-import { badResource, netError, timedOut } from "./errors.ts";
+import { badResource, completionError, netError, timedOut } from "./errors.ts";
 import { BufferLease, type Lease, type LeaseIssuer } from "./lease.ts";
 import type { Deadline, DeadlineTarget } from "../ring/deadlines.ts";
 import type { Starved } from "../ring/reactor.ts";
@@ -96,9 +96,10 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
   #queue: BufferLease[] | null = null;
   /** 0 while open, else why no more bytes come: EOF or an errno. */
   #ended = 0;
+  #isClosed = false;
+  /** Why, null for an ordinary close: its error is made when somebody runs into it. */
   #closedBy: Error | null = null;
   #leaseReader: LeaseReader | null = null;
-  #hasReason = false;
   #interrupt: unknown = undefined;
   #hasInterrupt = false;
   #deadline: Deadline | null = null;
@@ -119,7 +120,7 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
 
   /** Whether it was closed by `close()`, not by an error or a revocation. */
   get isClosedOrdinarily(): boolean {
-    return this.#closedBy !== null && !this.#hasReason;
+    return this.#isClosed && this.#closedBy === null;
   }
 
   /** Waits for bytes that a program will hold, once. */
@@ -145,7 +146,7 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
     if (queue !== null && queue.length > 0) {
       return Promise.resolve(reader.accept(queue.shift()!));
     }
-    if (this.#closedBy !== null || this.#ended !== 0) return this.#endFor(reader, false, undefined);
+    if (this.#isClosed || this.#ended !== 0) return this.#endFor(reader, false, undefined);
     this.#leaseReader = reader;
     return this.#wait<IteratorResult<Lease>>(false, undefined);
   }
@@ -168,7 +169,7 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
     if (queue !== null && queue.length > 0 && !isHoarding && options?.signal?.aborted !== true) {
       return Promise.resolve(reader.accept(queue.shift()!));
     }
-    if (isHoarding || this.#closedBy !== null || this.#ended !== 0 || options?.signal?.aborted) {
+    if (isHoarding || this.#isClosed || this.#ended !== 0 || options?.signal?.aborted) {
       return this.#endFor(reader, isHoarding, options);
     }
     this.#leaseReader = reader;
@@ -237,15 +238,15 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
 
   /** Ends the side. @param reason what a waiting reader rejects with, null for an ordinary close */
   terminate(reason: Error | null): Promise<void> {
-    this.#closedBy = reason ?? badResource("receive", "the stream is closed", this.#names());
-    this.#hasReason = reason !== null;
+    this.#isClosed = true;
+    this.#closedBy = reason;
     if (this.#queue !== null) {
       for (const lease of this.#queue) lease.release();
       this.#queue = null;
     }
     if (this.#state === State.STARVED) this.#state = State.IDLE;
     if (this.#slot < 0) {
-      this.#fail(this.#closedBy);
+      if (this.resolve !== null) this.#failClosed();
       return Promise.resolve();
     }
     this.#cancel();
@@ -294,7 +295,7 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
   /** What needs no waiting: an end, an error, an aborted signal. */
   #settledNow(options: OpOptions | undefined): Promise<null> | null {
     if (options?.signal?.aborted === true) return Promise.reject(options.signal.reason);
-    if (this.#closedBy !== null) return Promise.reject(this.#closedBy);
+    if (this.#isClosed) return Promise.reject(this.#closedError());
     if (this.#ended === END_OF_STREAM) return Promise.resolve(null);
     if (this.#ended > 0) return Promise.reject(this.#error(this.#ended));
     return null;
@@ -389,7 +390,7 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
     }
     const id = flags >>> CQE_BUFFER_SHIFT;
     buffers.arrive(id);
-    if (this.#closedBy !== null) {
+    if (this.#isClosed) {
       buffers.release(id);
       return;
     }
@@ -433,7 +434,7 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
     this.#idle?.();
     this.#idle = null;
     if (this.resolve === null) return;
-    if (this.#closedBy !== null) this.#fail(this.#closedBy);
+    if (this.#isClosed) this.#failClosed();
     else if (this.#hasInterrupt) this.#fail(this.#interrupt);
     else if (this.#state === State.IDLE && this.#into === null) this.#arm();
     else if (this.#state === State.IDLE) this.#fail(this.#error(Errno.ECANCELED));
@@ -446,15 +447,27 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
     resolve(reader === null ? value : reader.accept(value));
   }
 
+  /** The stream was closed under a waiting reader. */
+  #failClosed(): void {
+    const reader = this.#leaseReader;
+    if (reader === null || !this.isClosedOrdinarily) {
+      this.#fail(this.#closedError());
+      return;
+    }
+    const resolve = this.resolve!;
+    this.#unpark();
+    resolve(reader.accept(null));
+  }
+
+  #closedError(): Error {
+    return this.#closedBy ?? badResource("receive", "the stream is closed", this.#names());
+  }
+
   #fail(reason: unknown): void {
     const { resolve, reject } = this;
     if (resolve === null || reject === null) return;
     const reader = this.#leaseReader;
     this.#unpark();
-    if (reader !== null && reason === this.#closedBy && !this.#hasReason) {
-      resolve(reader.accept(null));
-      return;
-    }
     reader?.fail();
     reject(reason);
   }
@@ -496,7 +509,7 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
   }
 
   #error(errno: number): Error {
-    return netError(errno, { operation: "receive", ...this.#names() });
+    return completionError(errno, { operation: "receive", ...this.#names() });
   }
 
   #names(): { local: string; remote: string } {

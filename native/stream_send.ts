@@ -14,7 +14,7 @@ import { BufferLease, type Lease } from "./lease.ts";
 import type { RingBuffer } from "./ring_buffer.ts";
 import type { Socket } from "./socket.ts";
 import type { OpOptions } from "./stream_receive.ts";
-import { badResource, netError, PartialSendError, timedOut } from "./errors.ts";
+import { badResource, completionError, netError, PartialSendError, timedOut } from "./errors.ts";
 import { ARENA_BLOCK_BYTES } from "../ring/arena.ts";
 import type { Deadline, DeadlineTarget } from "../ring/deadlines.ts";
 import type { InlineTarget, Starved } from "../ring/reactor.ts";
@@ -118,7 +118,8 @@ export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
   #isWaitingForArena = false;
   /** Calls that were withdrawn while an operation of theirs was in flight. */
   #interrupted = 0;
-  /** Why nothing more can be sent. */
+  #isClosed = false;
+  /** Why nothing more can be sent, null for an ordinary close. */
   #closedBy: Error | null = null;
   #idle: (() => void) | null = null;
 
@@ -197,14 +198,16 @@ export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
   /** Lets nothing more be queued; what is queued still leaves. */
   refuse(reason: Error): void {
     this.#closedBy ??= reason;
+    this.#isClosed = true;
   }
 
   /** Ends the side. @param reason what pending sends reject with, null for an ordinary close */
   async terminate(reason: Error | null): Promise<void> {
-    this.#closedBy = reason ?? badResource("send", "the stream is closed", this.#names());
+    this.#closedBy = reason;
+    this.#isClosed = true;
     if (this.#inlineBytes > 0) this.#promote();
     for (let segment = this.#head; segment !== null; segment = segment.next) {
-      this.#giveUp(segment.call, this.#closedBy);
+      this.#giveUp(segment.call, this.#closedError());
     }
     this.#dropWaiting();
     if (this.#slot >= 0) this.#network.reactor.cancel(this.#slot);
@@ -245,7 +248,7 @@ export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
   #conclude(result: number): void {
     if (result >= 0) this.#moved(result);
     else this.#failed(-result);
-    if (this.#closedBy !== null) this.#dropWaiting();
+    if (this.#isClosed) this.#dropWaiting();
     if (this.#head !== null) this.#pump();
     else if (this.#idle !== null) this.#tellIdle();
   }
@@ -257,7 +260,7 @@ export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
   }
 
   get #isIdle(): boolean {
-    return this.#canInline && this.#slot < 0 && this.#head === null && this.#closedBy === null;
+    return this.#canInline && this.#slot < 0 && this.#head === null && !this.#isClosed;
   }
 
   #sendLeaseInline(lease: BufferLease): Promise<number> {
@@ -353,7 +356,7 @@ export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
   }
 
   #refusal(options: SendOptions | undefined): { reason: unknown } | null {
-    if (this.#closedBy !== null) return { reason: this.#closedBy };
+    if (this.#isClosed) return { reason: this.#closedError() };
     if (options?.signal?.aborted === true) return { reason: options.signal.reason };
     if (this.#queuedBytes < SEND_QUEUE_BYTES_MAX) return null;
     const detail = `${this.#queuedBytes} bytes wait in the stream's queue, its most`;
@@ -556,8 +559,9 @@ export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
       this.#endAllInterrupted();
       return;
     }
-    const error = netError(errno, { operation: "send", ...this.#names() });
+    const error = completionError(errno, { operation: "send", ...this.#names() });
     this.#closedBy ??= error;
+    this.#isClosed = true;
     this.#giveUp(call, error);
     this.#dropCall(call);
     for (let segment = this.#head; segment !== null; segment = segment.next) {
@@ -593,6 +597,7 @@ export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
     this.#giveUp(call, error);
     // The peer would take later bytes for the rest of these: the write side ends here.
     this.#closedBy ??= error;
+    this.#isClosed = true;
     for (let segment = this.#head; segment !== null; segment = segment.next) {
       const behind = segment.call;
       this.#giveUp(behind, behind.hasReason ? behind.reason : error);
@@ -685,6 +690,10 @@ export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
     if (segment.bufferId >= 0) reactor.buffers.release(segment.bufferId);
     if (segment.block >= 0) reactor.giveArena(segment.block);
     if (segment.ringBuffer !== null) segment.ringBuffer.unpin();
+  }
+
+  #closedError(): Error {
+    return this.#closedBy ?? badResource("send", "the stream is closed", this.#names());
   }
 
   #names(): { local: string; remote: string } {

@@ -101,7 +101,11 @@ async function ask(connection: Deno.Conn, question: string): Promise<string> {
   await connection.write(new TextEncoder().encode(question));
   await connection.closeWrite();
   const answer = await new Response(connection.readable).text();
-  connection.close();
+  try {
+    connection.close();
+  } catch {
+    // Deno's own have closed themselves at the end of their readable.
+  }
   return answer;
 }
 

@@ -69,12 +69,19 @@ export class Executor implements Host {
   /**
    * @param geometry the queue pair to consume
    * @param onPosted called after a completion was posted while nothing was being consumed
+   * @param timeOrigin when the program's clock began, where that is another thread's
    */
-  constructor(memory: RingMemory, geometry: RingGeometry, onPosted: () => void) {
+  constructor(
+    memory: RingMemory,
+    geometry: RingGeometry,
+    onPosted: () => void,
+    timeOrigin: number = performance.timeOrigin,
+  ) {
     this.memory = memory;
     this.consumer = new RingConsumer(geometry);
     this.supply = new BufferSupply(memory);
-    this.timeouts = new Timeouts(this, this.#operations);
+    const aheadMs = performance.timeOrigin - timeOrigin;
+    this.timeouts = new Timeouts(this, this.#operations, () => performance.now() + aheadMs);
     this.#links = new Links(this, (operation) => this.#start(operation));
     this.#onPosted = onPosted;
   }
@@ -173,9 +180,11 @@ export class Executor implements Host {
   /** Closes every socket and waits until Deno has let go of all of them. */
   async close(): Promise<void> {
     closeEverything(this);
-    for (let left = this.index.oldest; left !== null; left = this.index.oldest) {
-      // Only a shutdown cannot be cancelled, and closing its connection has just ended it.
-      if (left.owner!.cancel(left) < 0) break;
+    for (let left = this.index.newest; left !== null;) {
+      const { older }: Operation = left;
+      // What cannot be cancelled ends with the socket that was just closed.
+      left.owner?.cancel(left);
+      left = older;
     }
     this.timeouts.close();
     if (this.#outstanding > 0) await new Promise<void>((resolve) => this.#onQuiet = resolve);

@@ -32,7 +32,10 @@ async function openInWorker(options: DriverOptions): Promise<DriverOutcome> {
   }
   const { Worker } = await import("node:worker_threads");
   const memory = RingMemory.create(options.plan);
-  const workerData: WorkerStart = { memory: memory.handle() };
+  const workerData: WorkerStart = {
+    memory: memory.handle(),
+    timeOrigin: performance.timeOrigin,
+  };
   const worker = new Worker(asWorkerUrl(entry), { workerData });
   const problem = await new Promise<string>((resolve) => {
     worker.once("error", (error) => resolve(String(error)));

@@ -27,6 +27,7 @@ export class Timeouts implements OperationOwner, DeadlineTarget {
   counting = 0;
   readonly #machine: Machine;
   readonly #operations: OperationPool;
+  readonly #now: () => number;
   readonly #deadlines = new Deadlines();
   /** By place in the pool. */
   readonly #armed: (Deadline | null)[] = [];
@@ -37,9 +38,13 @@ export class Timeouts implements OperationOwner, DeadlineTarget {
   #timerAt = Infinity;
   readonly #onTimer: () => void;
 
-  /** @param operations where deadlines find their operation */
-  constructor(machine: Machine, operations: OperationPool) {
+  /**
+   * @param operations where deadlines find their operation
+   * @param now milliseconds on the program's own clock, which absolute times refer to
+   */
+  constructor(machine: Machine, operations: OperationPool, now: () => number) {
     this.#machine = machine;
+    this.#now = now;
     this.#operations = operations;
     this.#onTimer = () => this.#fire();
   }
@@ -155,11 +160,11 @@ export class Timeouts implements OperationOwner, DeadlineTarget {
     if ((flags & CLOCKS) === CLOCKS) return -Errno.EINVAL;
     if ((flags & TimeoutFlag.ABS) === 0) return milliseconds;
     const isReal = (flags & REAL_TIME) !== 0 || (operation.operationFlags & REAL_TIME) !== 0;
-    return Math.max(0, milliseconds - (isReal ? Date.now() : performance.now()));
+    return Math.max(0, milliseconds - (isReal ? Date.now() : this.#now()));
   }
 
   #arm(operation: Operation, delayMs: number): void {
-    const at = performance.now() + delayMs;
+    const at = this.#now() + delayMs;
     this.#armed[operation.id] = this.#deadlines.arm(at, this, operation.id);
     this.#schedule();
   }
@@ -181,7 +186,7 @@ export class Timeouts implements OperationOwner, DeadlineTarget {
     if (next >= this.#timerAt) return;
     clearTimeout(this.#timer);
     this.#timerAt = next;
-    const delayMs = Math.min(LONGEST_MS, Math.max(0, Math.ceil(next - performance.now())));
+    const delayMs = Math.min(LONGEST_MS, Math.max(0, Math.ceil(next - this.#now())));
     const timer = setTimeout(this.#onTimer, delayMs);
     Deno.unrefTimer(timer);
     this.#timer = timer;
@@ -190,7 +195,7 @@ export class Timeouts implements OperationOwner, DeadlineTarget {
   #fire(): void {
     this.#timer = undefined;
     this.#timerAt = Infinity;
-    this.#deadlines.fire(performance.now());
+    this.#deadlines.fire(this.#now());
     if (this.#deadlines.size > 0) this.#schedule();
   }
 }

@@ -24,7 +24,7 @@ import {
  */
 export async function consumeRing(port: MessagePort, start: WorkerStart): Promise<void> {
   const memory = RingMemory.attach(start.memory);
-  const executor = new Executor(memory, layRing(memory), () => {});
+  const executor = new Executor(memory, layRing(memory), () => {}, start.timeOrigin);
   // The parent decides what keeps the process alive: this whole thread does not.
   executor.setAlive(true);
   let isClosing = false;

@@ -9,6 +9,8 @@ import type { MemoryHandle } from "../../ring/memory.ts";
 /** What the Worker is started with. */
 export interface WorkerStart {
   readonly memory: MemoryHandle;
+  /** When the parent's clock began: a Worker's own begins with the Worker. */
+  readonly timeOrigin: number;
 }
 
 /** From the Worker: it consumes the ring. */

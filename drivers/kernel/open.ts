@@ -21,7 +21,7 @@ import {
 import { openSleeper } from "./sleeper.ts";
 import { DescriptorTable, LedgerState } from "../../ring/descriptor_table.ts";
 import { RingMemory } from "../../ring/memory.ts";
-import { errnoName } from "../../ring/abi/errno.ts";
+import { Errno, errnoName } from "../../ring/abi/errno.ts";
 import { FeatureFlag, Op } from "../../ring/abi/opcodes.ts";
 
 function mayUseFfi(): boolean {
@@ -83,9 +83,11 @@ async function complete(
   if (!isRecentEnough(ring.features, supported)) {
     return giveUp("io_uring: this kernel's is older than Linux 6.1's");
   }
-  let bufferRing = plan.bufferCount > 0 && without.bufferRing !== true;
+  let bufferRing = plan.bufferCount > 0;
   if (bufferRing) {
-    const registered = registerBufferRing(libc, ring.fd, memory);
+    const registered = without.bufferRing === true
+      ? -Errno.EINVAL
+      : registerBufferRing(libc, ring.fd, memory);
     if (registered < 0) {
       if (supported[Op.PROVIDE_BUFFERS] !== 1) {
         return giveUp(`io_uring: provided buffers: ${errnoName(-registered)}`);

@@ -8,6 +8,7 @@
 import type { Descriptors } from "./descriptors.ts";
 import { EFD_CLOEXEC, lastErrno, type Libc } from "./libc.ts";
 import { openWakeChannel } from "./wake_channel.ts";
+import { Poll } from "../../ring/abi/opcodes.ts";
 
 /** Puts an isolate to sleep until its ring's eventfd is signalled. */
 export interface Sleeper {
@@ -58,6 +59,7 @@ class BlockingSleeper implements Sleeper {
   #alive = false;
   #closed = false;
   #poll: ReturnType<typeof setTimeout> | undefined;
+  #breath: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: SleeperOptions, eventFd: number, why: string) {
     const { descriptors, woken, inbox } = options;
@@ -78,19 +80,24 @@ class BlockingSleeper implements Sleeper {
   keepAlive(alive: boolean): void {
     if (alive === this.#alive) return;
     this.#alive = alive;
+    if (this.#breath !== undefined) {
+      if (alive) Deno.refTimer(this.#breath);
+      else Deno.unrefTimer(this.#breath);
+    }
     // Ends the read that pins the process; its callback looks again and waits the other way.
     if (!alive && this.#reading) this.#ring();
     else if (alive && this.#armed) this.#wait();
   }
 
   breathe(): void {
-    const timer = setTimeout(this.#woken, 0);
-    if (!this.#alive) Deno.unrefTimer(timer);
+    this.#breath = setTimeout(this.#onBreath, 0);
+    if (!this.#alive) Deno.unrefTimer(this.#breath);
   }
 
   close(): void {
     this.#closed = true;
     clearTimeout(this.#poll);
+    clearTimeout(this.#breath);
     // The descriptor is closed by whoever is last: a read in flight must not see it reused.
     if (this.#reading) this.#ring();
     else this.#descriptors.close(this.eventFd);
@@ -98,9 +105,9 @@ class BlockingSleeper implements Sleeper {
 
   #wait(): void {
     if (this.#reading) return;
+    clearTimeout(this.#poll);
     if (!this.#alive) {
-      clearTimeout(this.#poll);
-      this.#poll = setTimeout(this.#woken, UNREFERENCED_POLL_MS);
+      this.#poll = setTimeout(this.#onPoll, UNREFERENCED_POLL_MS);
       Deno.unrefTimer(this.#poll);
       return;
     }
@@ -111,6 +118,19 @@ class BlockingSleeper implements Sleeper {
   #ring(): void {
     this.#libc.write(this.eventFd, this.#one, 8n);
   }
+
+  readonly #onBreath = (): void => {
+    this.#breath = undefined;
+    this.#woken();
+  };
+
+  readonly #onPoll = (): void => {
+    const wanted = new Int32Array([this.eventFd, Poll.IN]);
+    if (this.#libc.poll(new Uint8Array(wanted.buffer), 1n, 0) <= 0) return this.#wait();
+    this.#libc.read(this.eventFd, this.#count, 8n);
+    this.#armed = false;
+    this.#woken();
+  };
 
   readonly #onRead = (): void => {
     this.#reading = false;
