@@ -16,13 +16,16 @@ import loadSource from "./demo_load.ts" with { type: "text" };
 
 const CONNECTIONS = 64;
 const MESSAGE_BYTES = 64;
-/** Each server runs once in each round, the second time in reverse order: machines drift. */
-const ROUNDS = 2;
-const WARM_UP_MS = 400;
-const MEASURE_MS = 1_000;
+/** Each server runs once in each round, and every other round backwards: machines drift. */
+const ROUNDS = 4;
+const MEASURE_MS = 500;
+/** In the first round the compiler has to see the code of each server first. */
+const FIRST_WARM_UP_MS = 600;
+const WARM_UP_MS = 150;
 /** A server that is silent for so much longer than its run is broken. */
 const STALL_MS = 5_000;
 const BAR_COLUMNS = 24;
+const NAME_COLUMNS = 14;
 
 interface Server {
   readonly port: number;
@@ -34,7 +37,9 @@ interface Row {
   readonly name: string;
   readonly isDefault: boolean;
   readonly start: () => Promise<Server>;
-  messages: number;
+  /** Messages a second, of each round. */
+  readonly rates: number[];
+  /** Round trips of all rounds. */
   readonly histogram: Uint32Array;
 }
 
@@ -105,28 +110,33 @@ async function measure(row: Row, load: Worker, line: ProgressLine): Promise<numb
     watch();
     if (data.error !== undefined) reject(new Error(`${row.name}: ${data.error}`));
     else if (data.messages !== undefined) resolve(data);
-    else line.show(row.name, data);
+    else line.show(data);
   };
   load.onerror = (event) => reject(new Error(event.message));
   watch();
+  const warmUpMs = row.rates.length === 0 ? FIRST_WARM_UP_MS : WARM_UP_MS;
+  line.start(row.name, warmUpMs);
   load.postMessage({
     port: server.port,
     connections: CONNECTIONS,
     messageBytes: MESSAGE_BYTES,
-    warmUpMs: WARM_UP_MS,
+    warmUpMs,
     measureMs: MEASURE_MS,
   });
   const { messages, histogram, exchanged } = await promise;
   clearTimeout(watchdog);
-  row.messages += messages!;
+  const rate = messages! / MEASURE_MS * 1000;
+  row.rates.push(rate);
   histogram!.forEach((count, bucket) => row.histogram[bucket] += count);
-  line.finish(row.name, messages! / MEASURE_MS * 1000);
+  line.finish(rate);
   await server.close();
   return exchanged;
 }
 
 /** One line that is rewritten on a terminal; elsewhere a line for each run. */
 class ProgressLine {
+  #name = "";
+  #warmUpMs = 0;
   #runs = 0;
   #exchanged = 0;
   #elapsedMs = 0;
@@ -136,34 +146,41 @@ class ProgressLine {
     this.#total = runs;
   }
 
-  show(name: string, { exchanged, elapsedMs = 0 }: Report): void {
+  start(name: string, warmUpMs: number): void {
+    this.#name = name;
+    this.#warmUpMs = warmUpMs;
+    this.#exchanged = 0;
+    this.#elapsedMs = 0;
+    this.#write(0, "warming up");
+  }
+
+  show({ exchanged, elapsedMs = 0 }: Report): void {
     const rate = (exchanged - this.#exchanged) / (elapsedMs - this.#elapsedMs) * 1000;
     this.#exchanged = exchanged;
     this.#elapsedMs = elapsedMs;
-    const share = Math.min(1, elapsedMs / (WARM_UP_MS + MEASURE_MS));
-    const what = elapsedMs < WARM_UP_MS ? "warming up" : `${integer(rate)} messages/s`;
-    if (isTerminal) this.#write(name, share, what);
+    const share = Math.min(1, elapsedMs / (this.#warmUpMs + MEASURE_MS));
+    const isWarm = elapsedMs > this.#warmUpMs;
+    this.#write(share, isWarm ? `${integer(rate)} messages/s` : "warming up");
   }
 
-  finish(name: string, rate: number): void {
-    this.#exchanged = 0;
-    this.#elapsedMs = 0;
-    if (isTerminal) this.#write(name, 1, `${integer(rate)} messages/s`);
-    else {console.log(
-        `  run ${this.#runs + 1} of ${this.#total}: ${name}, ${integer(rate)} messages/s`,
-      );}
+  finish(rate: number): void {
     this.#runs++;
-    if (isTerminal && this.#runs === this.#total) print("\r\x1b[K");
+    if (!isTerminal) {
+      console.log(
+        `  run ${this.#runs} of ${this.#total}: ${this.#name}, ${integer(rate)} messages/s`,
+      );
+    } else if (this.#runs === this.#total) {
+      print("\r\x1b[K");
+    }
   }
 
-  #write(name: string, share: number, what: string): void {
+  #write(share: number, what: string): void {
+    if (!isTerminal) return;
     const filled = Math.round(BAR_COLUMNS * (this.#runs + share) / this.#total);
     const bar = green("━".repeat(filled)) + dim("─".repeat(BAR_COLUMNS - filled));
-    print(`\r\x1b[K  ${bar}  ${bold(name.padEnd(NAME_COLUMNS))} ${what}`);
+    print(`\r\x1b[K  ${bar}  ${bold(this.#name.padEnd(NAME_COLUMNS))} ${what}`);
   }
 }
-
-const NAME_COLUMNS = 14;
 
 function print(text: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(text));
@@ -173,33 +190,39 @@ function integer(value: number): string {
   return Math.round(value).toLocaleString("en");
 }
 
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
 /** The round trip that a share of all messages did not exceed, as text. */
-function percentile({ histogram, messages }: Row, share: number): string {
-  let left = Math.ceil(messages * share);
+function percentile(histogram: Uint32Array, share: number): string {
+  let left = Math.ceil(histogram.reduce((sum, count) => sum + count, 0) * share);
   const bucket = histogram.findIndex((count) => (left -= count) <= 0);
+  // The buckets of demo_load.ts: exact to 512, then 256 for each doubling.
   const shift = Math.max(0, (bucket >> 8) - 1);
-  const microseconds = ((bucket - shift * 256) + 0.5) * 2 ** shift;
+  const microseconds = (bucket - shift * 256 + 0.5) * 2 ** shift;
   if (microseconds < 1000) return `${Math.round(microseconds)} us`;
   return `${(microseconds / 1000).toFixed(microseconds < 10_000 ? 2 : 1)} ms`;
 }
 
 function printTable(rows: readonly Row[]): void {
-  const most = Math.max(...rows.map(({ messages }) => messages));
-  const baseline = rows.find(({ name }) => name === DENO)!.messages;
+  const most = Math.max(...rows.map(({ rates }) => median(rates)));
+  const baseline = median(rows.find(({ name }) => name === DENO)!.rates);
   const cell = (text: string, columns = 10) => text.padStart(columns);
   const titles = ["messages/s", "p50", "p99", "p99.9"].map((title) => cell(title)).join("");
-  console.log(dim(`  ${" ".repeat(NAME_COLUMNS + BAR_COLUMNS + 3)}${titles}${cell("speed", 9)}`));
-  for (const row of rows) {
-    const rate = row.messages / (ROUNDS * MEASURE_MS) * 1000;
-    const columns = Math.max(1, Math.round(BAR_COLUMNS * row.messages / most));
-    const bar = "━".repeat(columns).padEnd(BAR_COLUMNS + 1);
-    const name = row.name.padEnd(NAME_COLUMNS);
-    const latencies = [0.5, 0.99, 0.999].map((share) => cell(percentile(row, share))).join("");
-    const speed = cell(`${(row.messages / baseline).toFixed(2)} x`, 9);
-    const [nameStyle, barStyle] = row.isDefault ? [bold, green] : [String, dim];
-    console.log(
-      `  ${nameStyle(name)}  ${barStyle(bar)}${nameStyle(cell(integer(rate)))}${latencies}${speed}`,
-    );
+  console.log(dim(`${" ".repeat(NAME_COLUMNS + BAR_COLUMNS + 5)}${titles}${cell("ratio", 9)}`));
+  for (const { name, isDefault, rates, histogram } of rows) {
+    const rate = median(rates);
+    const bar = "━".repeat(Math.max(1, Math.round(BAR_COLUMNS * rate / most)));
+    const latencies = [0.5, 0.99, 0.999].map((share) => cell(percentile(histogram, share)));
+    const ratio = cell(`${(rate / baseline).toFixed(2)} x`, 9);
+    const [nameStyle, barStyle] = isDefault ? [bold, green] : [String, dim];
+    const front = `${nameStyle(name.padEnd(NAME_COLUMNS))}  ${
+      barStyle(bar.padEnd(BAR_COLUMNS + 1))
+    }`;
+    console.log(`  ${front}${nameStyle(cell(integer(rate)))}${latencies.join("")}${ratio}`);
   }
 }
 
@@ -211,7 +234,7 @@ async function findRows(): Promise<{ rows: Row[]; skipped: string | null }> {
     name,
     isDefault,
     start,
-    messages: 0,
+    rates: [],
     histogram: new Uint32Array(6144),
   });
   const kind = await backendOf("auto");
@@ -264,13 +287,10 @@ printTable(rows);
 console.log();
 console.log(`  ${integer(exchanged)} messages went out, and each came back as it was sent.`);
 console.log(
-  dim(
-    `  The load, one Worker of plain Deno, shares the ${cores} cores with the server it measures:`,
-  ),
+  dim(`  Medians of ${ROUNDS} rounds. The load, one Worker of plain Deno, is the same for all;`),
 );
 console.log(
-  dim(
-    "  compare the rows, not machines. For pinned runs against C and Bun: deno task bench:compare",
-  ),
+  dim(`  it shares the ${cores} cores with the server it measures, and limits a fast one: compare`),
 );
+console.log(dim("  rows, not machines. Pinned, and against C and Bun: deno task bench:compare"));
 console.log();

@@ -1,6 +1,7 @@
 /**
- * A client for the echo server: sends each message, waits for it to come back, tells how long that
- * took. Without messages it copies standard input to the server and what returns to standard output.
+ * A client for the echo server: sends each message, waits for it to come back, and tells how long
+ * that took. Without messages it copies standard input to the server, and what returns to standard
+ * output.
  *
  * ```sh
  * deno run --allow-net --allow-ffi examples/echo_client.ts [address [message...]]

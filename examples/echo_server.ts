@@ -6,7 +6,7 @@
  * ```
  *
  * The address is `127.0.0.1:7777` unless given; `[::1]:7777` and `localhost:0` work too. Without
- * `--allow-ffi` it runs on plain Deno instead of io_uring. Try it: `echo hello | nc -N 127.0.0.1 7777`
+ * `--allow-ffi` it runs on plain Deno instead of io_uring. Try `echo hello | nc -N 127.0.0.1 7777`.
  *
  * @module
  */

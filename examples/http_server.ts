@@ -22,7 +22,7 @@ const REQUEST_LINE_BYTES_MAX = 8 * 1024;
 const HEAD_BYTES_MAX = 32 * 1024;
 const BODY_BYTES_MAX = 1024 * 1024;
 /** How long a client may take for its whole request, byte by byte if it likes. */
-const REQUEST_LIMIT_MS = 10_000;
+const REQUEST_LIMIT_MS = 5_000;
 /** How long it may take to read the response. */
 const RESPONSE_LIMIT_MS = 30_000;
 /** After the answer, what was still on its way is read for so long: see `drain`. */

@@ -187,6 +187,15 @@ export class NetworkCapability implements AsyncDisposable {
     checkOptionValues(options);
     const backlog = requireInteger("backlog", options.backlog ?? BACKLOG, 1, BACKLOG_MAX);
     const leases = requireLeases(options.leasesPerStream);
+    return await this.#scope.track(this.#open(address, options, backlog, leases), null);
+  }
+
+  async #open(
+    address: AddressInput,
+    options: ListenOptions,
+    backlog: number,
+    leases: number,
+  ): Promise<TcpEndpoint> {
     const local = await this.#localAddress(address, "listen");
     const scope = this.#scope;
     const reached = scope.acquire("sockets", 1, "listen");
@@ -226,7 +235,7 @@ export class NetworkCapability implements AsyncDisposable {
     const network = this.#network;
     if (isHostPort(target)) {
       const name = `${target.name}:${target.port}`;
-      return await withDeadline(network, options, name, async (bounded) => {
+      return await withDeadline(network, scope, options, name, async (bounded) => {
         try {
           return await connectName(network, scope, target, local, bounded);
         } catch (error) {
@@ -241,6 +250,7 @@ export class NetworkCapability implements AsyncDisposable {
     if (denial !== null) throw this.#denied(denial, "connect");
     return await withDeadline(
       network,
+      scope,
       options,
       remote.toString(),
       (bounded) => connectAddress(network, scope, remote, local, bounded),
@@ -329,7 +339,9 @@ export class NetworkCapability implements AsyncDisposable {
     markRevoked(this.#scope, reason);
     const sockets = [...this.#scope.allSockets()];
     const why = isRevoked ? reason : undefined;
-    await Promise.all(sockets.map((socket) => socket.terminate(why)));
+    const ending = [this.#scope.abortAttempts(reason)];
+    for (const socket of sockets) ending.push(socket.terminate(why));
+    await Promise.all(ending);
     if (this.#isRoot) await this.#network.reactor.close();
     return { sockets: sockets.length };
   }

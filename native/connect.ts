@@ -1,6 +1,10 @@
 /**
  * Connecting: one address at a time, and names by happy eyeballs (RFC 8305).
  *
+ * The system's resolver asks for both families at once and sorts by RFC 6724, as section 4 wants it;
+ * its answer is complete when it comes, so there is no Resolution Delay (section 3). No history of
+ * earlier connections is kept (section 4 allows one), and no NAT64 address is made (section 7).
+ *
  * @module
  */
 
@@ -108,26 +112,26 @@ async function establish(
   throw netError(result, { operation: "connect", remote: remote.toString() });
 }
 
-/** Runs `connect` under the deadline and the signal of its options. */
+/** Runs `connect` under the deadline and the signal of its options, and under the capability. */
 export async function withDeadline<Result>(
   network: Network,
+  scope: Scope,
   options: ConnectOptions,
   remote: string,
   connect: (options: ConnectOptions) => Promise<Result>,
 ): Promise<Result> {
   const { timeoutMs, signal } = options;
-  if (timeoutMs === undefined) return await connect(options);
+  if (signal?.aborted === true) throw signal.reason;
   const controller = new AbortController();
   const onAbort = () => controller.abort(signal!.reason);
-  if (signal?.aborted === true) throw signal.reason;
   signal?.addEventListener("abort", onAbort, { once: true });
-  const deadline = network.reactor.armDeadline(timeoutMs, {
+  const deadline = timeoutMs === undefined ? null : network.reactor.armDeadline(timeoutMs, {
     onDeadline: () => controller.abort(timedOut("connect", { remote, timeoutMs })),
   }, 0);
   try {
-    return await connect({ ...options, signal: controller.signal });
+    return await scope.track(connect({ ...options, signal: controller.signal }), controller);
   } finally {
-    network.reactor.disarmDeadline(deadline);
+    if (deadline !== null) network.reactor.disarmDeadline(deadline);
     signal?.removeEventListener("abort", onAbort);
   }
 }
@@ -144,7 +148,9 @@ export async function connectName(
   if (isDenial(admission)) throw notCapable(admission, "connect");
   const resolved = await resolveName(network, target.name, { signal: options.signal });
   const addresses = interleave(resolved).map((address) => withPort(address, target.port));
-  const admitted = admit(addresses, admission);
+  // From an IPv4 address only IPv4 addresses can be reached.
+  const reachable = addresses.filter(({ family }) => local === null || family === local.family);
+  const admitted = admit(reachable.length > 0 ? reachable : addresses, admission);
   return await race(network, scope, `${target.name}:${target.port}`, admitted, local, options);
 }
 

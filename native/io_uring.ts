@@ -41,8 +41,8 @@ const POLL_EVENTS_MAX = 0xffff;
 const liveMemory: Set<RingMemory> = new Set();
 
 /**
- * A ring of one's own: io_uring as it is, on the backend of a capability. On `kernel` it is a second
- * io_uring beside the capability's, with absolute addresses, so the right `ring` equals
+ * A ring of one's own: io_uring as it is, on the backend of a capability. On `kernel` it is a
+ * second io_uring beside the capability's, with absolute addresses, so the right `ring` equals
  * `--allow-ffi`; on `host` the same entries are executed by plain Deno, addresses are offsets in
  * ring memory, and descriptors are the ring's own numbers. Entries are not judged by the rules of
  * the capability. Driver operations (opcodes from 192) are not to be had here.
@@ -307,12 +307,12 @@ export class IoUring implements AsyncDisposable {
   }
 
   /**
-   * Takes the completions that are there, without submitting and without waiting. After `close()` it
-   * returns, once, what the ring completed and nobody took: accepted descriptors may be among it.
+   * Takes the completions that are there, without submitting and without waiting. After `close()`
+   * it returns, once, what the ring completed and nobody took: accepted descriptors may be among it.
    */
   peekCqes(): readonly Completion[] {
     if (this.#closing === null) {
-      this.#loop.driver.enter(0);
+      this.#loop.driver.enter(0, false);
       this.#loop.reap();
     }
     return this.#loop.take();
@@ -331,8 +331,8 @@ export class IoUring implements AsyncDisposable {
   }
 
   /**
-   * Cancels what is in flight, waits until the consumer is done with the memory, and frees the ring.
-   * Entries that were prepared and not submitted are dropped. Who waits for completions is rejected
+   * Cancels what is in flight, waits until the consumer is done with the memory, and frees the
+   * ring. Entries that were prepared and not submitted are dropped. Who waits for completions is rejected
    * with EBADF. Once more is a no-op.
    */
   close(): Promise<void> {

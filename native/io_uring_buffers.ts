@@ -41,8 +41,8 @@ export class BufferPool {
   /** Bytes of each. */
   readonly bufferBytes: number;
   /**
-   * Whether the kernel keeps them mapped (`IORING_REGISTER_BUFFERS`). It does not on other backends,
-   * nor beyond the locked memory that the user may have; reads and writes are plain ones then.
+   * Whether the kernel keeps them mapped (`IORING_REGISTER_BUFFERS`). It does not on other
+   * backends, nor beyond the locked memory that the user may have; reads and writes are plain ones then.
    */
   readonly isRegistered: boolean;
   /** @ignore The ring memory they are in. */

@@ -1,6 +1,6 @@
 /**
- * The loop under `IoUring`: it submits, reaps, and sleeps until enough completions are there, by the
- * protocol that the reactor uses. There are no slots here: a completion is what the ring says.
+ * The loop under `IoUring`: it submits, reaps, and sleeps until enough completions are there, by
+ * the protocol that the reactor uses. There are no slots here: a completion is what the ring says.
  *
  * ```text
  *          wait()                      nothing happened for spinTurns turns
@@ -111,13 +111,14 @@ export class RingLoop implements DriverHost, CompletionSink {
   /**
    * Publishes entries and enters the consumer once.
    *
+   * @param mayLinger whether to look for completions a little longer, because nothing else waits
    * @returns entries that the consumer has not taken
    * @throws {NetError} when the ring cannot be entered at all
    */
-  submit(operation: string): number {
+  submit(operation: string, mayLinger = false): number {
     const pending = this.queue.publish();
     this.counters.add(Counter.enters, 1);
-    const entered = this.driver.enter(pending);
+    const entered = this.driver.enter(pending, mayLinger);
     if (entered < 0 && !TRANSIENT.has(entered)) throw netError(entered, { operation });
     // Only a kernel tells what it took; others take everything, here or on their own thread.
     return this.driver.registrar === undefined ? 0 : pending - Math.max(0, entered);
@@ -199,7 +200,7 @@ export class RingLoop implements DriverHost, CompletionSink {
     if (this.isClosed || waiter === null) return;
     const before = this.reaped;
     try {
-      this.#cycle();
+      this.#cycle(this.#quietTurns > 0);
     } catch (error) {
       this.endWait(error);
       return;
@@ -224,8 +225,8 @@ export class RingLoop implements DriverHost, CompletionSink {
     this.held.push({ userData: userHigh * HIGH + (userLow >>> 0), result, flags });
   }
 
-  #cycle(): void {
-    this.submit("waitCqes");
+  #cycle(mayLinger = false): void {
+    this.submit("waitCqes", mayLinger);
     this.reap();
     this.counters.add(Counter.turns, 1);
   }

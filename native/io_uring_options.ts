@@ -25,7 +25,7 @@ export interface IoUringOptions
 export interface TransferOptions {
   /** Bytes; the rest of the buffer unless said otherwise. */
   readonly length?: number;
-  /** Where in the file, in bytes; -1, the default, is where it stands, and all that sockets have. */
+  /** Where in the file, in bytes; -1, the default: where it stands, and all that sockets have. */
   readonly fileOffset?: number;
   /** Where in the buffer, in bytes; 0. */
   readonly bufferOffset?: number;

@@ -25,13 +25,13 @@ const WORD_MIN = -0x80000000;
 const WORD_MAX = 0xffffffff;
 
 /**
- * One entry of the submission queue: `struct io_uring_sqe`. All its fields are zero when `prepare()`
- * returns it; setters write straight into the ring. It is the program's until the next `submit()` or
- * `waitCqes()`; after that the memory is another entry's.
+ * One entry of the submission queue: `struct io_uring_sqe`. All its fields are zero when
+ * `prepare()` returns it; setters write straight into the ring. It is the program's until the next
+ * `submit()` or `waitCqes()`; after that the memory is another entry's.
  *
  * Unions of the C structure are one property: `offset` is also `addr2` and `cmd_op`,
- * `operationFlags` is `msg_flags`, `timeout_flags`, `accept_flags` ..., `fileIndex` also `optlen` and
- * `splice_fd_in`. Source: io_uring_enter(2).
+ * `operationFlags` is `msg_flags`, `timeout_flags`, `accept_flags` ..., `fileIndex` also `optlen`
+ * and `splice_fd_in`. Source: io_uring_enter(2).
  *
  * @example
  * ```ts
@@ -49,10 +49,7 @@ export class Submission {
   readonly #words: Words;
   readonly #at: number;
 
-  /**
-   * @param words the view of the submission queue
-   * @param at the index of the entry's first word
-   */
+  /** @ignore `IoUring.prepare` makes them. */
   constructor(words: Words, at: number) {
     this.#words = words;
     this.#at = at;

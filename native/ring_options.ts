@@ -19,7 +19,7 @@ export interface RingOptions {
   readonly completions?: number;
   /** Operations in flight, 16 to 1048576; 65536. */
   readonly slots?: number;
-  /** Provided buffers: how many (a power of two up to 32768; 1024) and their bytes (65536). */
+  /** Provided buffers: how many (a power of two up to 32768; 4096) and their bytes (16384). */
   readonly buffers?: { readonly count?: number; readonly bytes?: number };
   /** Bytes for copies of what is sent and for `allocBuffer`, a multiple of 4096; 32 MiB. */
   readonly arenaBytes?: number;
@@ -41,8 +41,8 @@ const KEYS: readonly string[] = [
 const ENTRIES = 4096;
 const COMPLETIONS_MAX = 65536;
 const SLOTS = 65536;
-const BUFFER_COUNT = 1024;
-const BUFFER_BYTES = 65536;
+const BUFFER_COUNT = 4096;
+const BUFFER_BYTES = 16384;
 const ARENA_BYTES = 32 * 1024 * 1024;
 
 /** A checked plan, and what goes with it. */

@@ -24,6 +24,8 @@ export class Scope implements SocketOwner {
   /** Sockets made under this capability itself, not under derived ones. */
   readonly sockets: Set<Socket> = new Set();
   readonly children: Set<Scope> = new Set();
+  /** What is about to make a socket, and how to abort it. */
+  readonly #attempts: Map<Promise<unknown>, AbortController | null> = new Map();
   readonly #counter: LimitCounter;
   readonly #accepts: RateGate;
   readonly #sends: RateGate;
@@ -68,6 +70,24 @@ export class Scope implements SocketOwner {
   /** {@inheritDoc SocketOwner.forget} */
   forget(socket: Socket): void {
     if (this.sockets.delete(socket)) this.#counter.release("sockets", 1);
+  }
+
+  /** Awaits what makes a socket; who withdraws the authority meanwhile aborts and awaits it too. */
+  async track<Made>(attempt: Promise<Made>, controller: AbortController | null): Promise<Made> {
+    this.#attempts.set(attempt, controller);
+    try {
+      return await attempt;
+    } finally {
+      this.#attempts.delete(attempt);
+    }
+  }
+
+  /** Aborts what is about to make a socket. @returns when none of it is left */
+  async abortAttempts(reason: Error): Promise<void> {
+    const attempts = [...this.#attempts];
+    for (const [, controller] of attempts) controller?.abort(reason);
+    const children = [...this.children].map((child) => child.abortAttempts(reason));
+    await Promise.allSettled([...attempts.map(([attempt]) => attempt), ...children]);
   }
 
   /** Every socket of this scope and of those derived from it. */

@@ -26,17 +26,17 @@ const liveMemory: Set<LedgerHandle> = new Set();
  * The memory of one Worker's ring, and the record of the descriptors it has open.
  *
  * `Worker.terminate()` ends a Worker wherever it stands: nothing closes its kernel ring and its
- * sockets, and memory of its own would be freed although the ring still uses it. So its parent makes
- * a ledger, posts the handle, and the Worker requests its capability with it. When the Worker has
+ * sockets, and memory of its own would be freed although the ring still uses it. So its parent
+ * makes a ledger, posts the handle, and the Worker requests its capability with it. When the Worker has
  * ended, however it ended, the parent reaps. One ledger serves one capability of one Worker, or one
  * `IoUring` of it.
  *
  * On `host` there is nothing to reap: Deno closes a Worker's own sockets.
  *
  * Not covered: a descriptor between the system call that made it and the next instruction, which
- * notes it, in a Worker that dies just there; a CLOSE that waits outside of a full submission queue;
- * completions that overflowed; sockets that a program opened or accepted through an `IoUring` itself.
- * They leak; a number that was reused is never closed.
+ * notes it, in a Worker that dies just there; a CLOSE that waits outside of a full submission
+ * queue; completions that overflowed; sockets that a program opened or accepted through an
+ * `IoUring` itself. They leak; a number that was reused is never closed.
  *
  * Permissions: none, but to reap a kernel ring `--allow-ffi`.
  *
@@ -44,8 +44,9 @@ const liveMemory: Set<LedgerHandle> = new Set();
  * ```ts
  * import { WorkerLedger } from "../mod.ts";
  * const ledger = new WorkerLedger({ ring: { entries: 256 } });
+ * const library = new URL("../mod.ts", import.meta.url).href;
  * const source = `
- *   import { NetworkCapability } from ${JSON.stringify(new URL("../mod.ts", import.meta.url).href)};
+ *   import { NetworkCapability } from "${library}";
  *   self.onmessage = async ({ data }) => {
  *     await NetworkCapability.request({ ledger: data });
  *     self.postMessage("ready");

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { delay } from "@std/async";
-import { NetworkCapability } from "../mod.ts";
+import { NetworkCapability } from "./capability.ts";
 import { WorkerLedger } from "./worker_ledger.ts";
 import { assertNoLeaks } from "../tests/support/leaks.ts";
 import type { LedgerWorkerStart } from "../tests/support/ledger_worker.ts";

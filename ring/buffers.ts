@@ -21,13 +21,25 @@ const POISON = 0xde;
 
 if (URING_BUF.SIZE !== IOVEC.SIZE) throw new Error("io_uring_buf and iovec differ in size");
 
-/** One group of provided buffers, from the program's side. */
+/** Buffers that the consumer is given to begin with. */
+const WINDOW_LEAST = 64;
+/** How many times in a row most of the window must have lain idle before it is halved. */
+const SHRINK_AFTER = 256;
+
+/**
+ * One group of provided buffers, from the program's side.
+ *
+ * The consumer takes buffers first in, first out; given all of them it would walk through the whole
+ * pool and find every one cold. It is therefore given a window of those that came back last, which
+ * are still in the cache. The window doubles when the consumer used it up within a turn, and is
+ * halved when most of it lay idle for long.
+ */
 export class ProvidedBuffers {
   /** Buffers in the group. */
   readonly count: number;
   /** Bytes in each. */
   readonly bytes: number;
-  /** Buffers that the consumer can still take. */
+  /** Buffers that nobody holds: the consumer has them, or can be given them. */
   available: number;
   /** Ids given back while {@linkcode ProvidedBuffers.isRing} is false; the owner resubmits them. */
   readonly returned: number[] = [];
@@ -42,10 +54,16 @@ export class ProvidedBuffers {
   readonly #tailIndex: number;
   readonly #mask: number;
   readonly #holders: Uint16Array;
+  /** Free buffers that the consumer was not given, the warmest on top. */
+  readonly #spare: Uint16Array;
+  #spareCount: number;
+  /** Buffers that the consumer was given and has not used. */
+  #supplied = 0;
+  #window: number;
+  #idleTurns = 0;
   #tail = 0;
-  #published = 0;
 
-  /** @param memory where descriptors and buffers are; all buffers start with the consumer */
+  /** @param memory where descriptors and buffers are */
   constructor(memory: RingMemory) {
     this.#memory = memory;
     this.count = memory.plan.bufferCount;
@@ -55,8 +73,16 @@ export class ProvidedBuffers {
     this.#tailIndex = (memory.at.descriptors >> 1) + TAIL_HALF;
     this.#mask = this.count - 1;
     this.#holders = new Uint16Array(this.count);
-    for (let id = 0; id < this.count; id++) this.#add(id);
+    this.#window = Math.min(WINDOW_LEAST, this.count);
+    this.#spareCount = this.count;
+    this.#spare = new Uint16Array(this.count);
+    for (let id = 0; id < this.count; id++) this.#spare[id] = this.count - 1 - id;
     this.publish();
+  }
+
+  /** Buffers that the consumer is given at a time, now. */
+  get window(): number {
+    return this.#window;
   }
 
   /** Buffers that leases or sends hold now. */
@@ -72,6 +98,7 @@ export class ProvidedBuffers {
   /** Notes that the consumer put bytes into a buffer; the caller is its first holder. */
   arrive(id: number): void {
     this.available--;
+    this.#supplied--;
     this.#holders[id] = 1;
   }
 
@@ -89,15 +116,31 @@ export class ProvidedBuffers {
       this.#memory.bytes.fill(POISON, start, start + this.bytes);
     }
     this.available++;
-    if (this.isRing) this.#add(id);
+    if (this.isRing) this.#spare[this.#spareCount++] = id;
     else this.returned.push(id);
     if (this.onReturn !== null) this.onReturn();
   }
 
-  /** Lets the consumer see the buffers that came back. */
+  /** Gives the consumer what its window lacks. */
   publish(): void {
-    if (this.#tail === this.#published) return;
-    this.#published = this.#tail;
+    const supplied = this.#supplied;
+    const window = this.#window;
+    if (supplied === window) return;
+    if (supplied < window >> 2) {
+      this.#window = Math.min(this.count, window * 2);
+      this.#idleTurns = 0;
+    } else if (supplied < window - (window >> 2) || window <= WINDOW_LEAST) {
+      this.#idleTurns = 0;
+    } else if (++this.#idleTurns > SHRINK_AFTER) {
+      this.#window = Math.max(WINDOW_LEAST, window >> 1);
+      this.#idleTurns = 0;
+    }
+    const tail = this.#tail;
+    while (this.#supplied < this.#window && this.#spareCount > 0) {
+      this.#add(this.#spare[--this.#spareCount]);
+      this.#supplied++;
+    }
+    if (this.#tail === tail) return;
     storeReleaseHalf(this.#memory.halves, this.#tailIndex, this.#tail & 0xffff);
   }
 

@@ -26,11 +26,11 @@ import { Op } from "./abi/opcodes.ts";
 
 /** What a Worker needs to use memory that its parent holds; it can be posted. */
 export interface LedgerHandle {
-  /** The memory of the Worker's ring. */
+  /** @ignore The memory of the Worker's ring. */
   readonly ring: MemoryHandle;
-  /** The memory of the small ring it sleeps by. */
+  /** @ignore The memory of the small ring it sleeps by. */
   readonly wake: MemoryHandle;
-  /** The table of descriptors. */
+  /** @ignore The table of descriptors. */
   readonly table: SharedArrayBuffer;
 }
 

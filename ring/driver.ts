@@ -77,9 +77,11 @@ export interface RingDriver {
    * Submits what is published and takes what is complete, without blocking.
    *
    * @param pending entries that the consumer has not taken
+   * @param mayLinger whether nothing else waits, so that it may look for completions for some
+   * microseconds before it returns without any
    * @returns 0 or more, or `-errno` when the entries must be submitted again later
    */
-  enter(pending: number): number;
+  enter(pending: number, mayLinger: boolean): number;
   /** Consumes the side queue. */
   enterSide(): void;
   /**

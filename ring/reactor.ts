@@ -85,6 +85,7 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
   #inlineBefore: InlineTarget[] = [];
   /** Nothing is in flight any more, and no timer may be. */
   #isClosing = false;
+  #overflowsAtClose = 0;
   #timeoutSlot = -1;
   #timeoutAt = Infinity;
   #scheduled = false;
@@ -128,7 +129,7 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
 
   /** Completions that found their queue full, ever; none is lost. */
   get overflows(): number {
-    return this.#completions.overflows;
+    return this.isClosed ? this.#overflowsAtClose : this.#completions.overflows;
   }
 
   /** Entries that had to wait for room in the submission queue, ever. */
@@ -186,7 +187,7 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     markDescriptorOperation(this.memory.words, this.scratchOf(slot), this.slots.generation(slot));
   }
 
-  /** Forgets a descriptor whose CLOSE was just given an entry: from now on the entry tells of it. */
+  /** Forgets a descriptor whose CLOSE was just given an entry: from now on that tells of it. */
   forgetDescriptor(fd: number): void {
     const { ledger } = this.driver;
     if (ledger === null) return;
@@ -304,6 +305,8 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     }
     this.dereference();
     if (this.isClosed) return;
+    // A kernel's ring may be gone with its driver.
+    this.#overflowsAtClose = this.#completions.overflows;
     this.isClosed = true;
     this.driver.keepAlive(false);
     await this.driver.close();
@@ -332,7 +335,7 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     this.#publishBuffers();
     if (this.#side !== null) this.#side.publish();
     const pending = this.#main.publish();
-    const entered = this.driver.enter(pending);
+    const entered = this.driver.enter(pending, this.#quietTurns > 0);
     const isConsumed = entered >= pending && this.#main.waiting === 0;
     if (!isConsumed) this.#resubmit(entered);
     let count = this.#completions.drain(this, TURN_LIMIT);
@@ -402,7 +405,8 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     const breathe = this.driver.breatheTurns;
     // Work that must not keep the process alive is polled through the driver's own wake-up, which
     // can be unreferenced; a deferred turn cannot.
-    if (breathe > 0 && (++this.#busyTurns >= breathe || this.references === 0)) {
+    if (count > 0) this.#busyTurns++;
+    if (breathe > 0 && (this.#busyTurns >= breathe || this.references === 0)) {
       this.#busyTurns = 0;
       this.#breathing = true;
       this.driver.keepAlive(this.references > 0);

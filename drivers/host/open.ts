@@ -26,7 +26,7 @@ export async function openHostDriver(options: DriverOptions): Promise<DriverOutc
 
 async function openInWorker(options: DriverOptions): Promise<DriverOutcome> {
   const entry = new URL("./worker.ts", import.meta.url);
-  const root = new URL("../../", import.meta.url);
+  const root = new URL("../../", entry);
   if (root.protocol === "file:" && !isReadable(root)) {
     return { refusal: `host: a driver Worker needs --allow-read=${root.pathname}` };
   }

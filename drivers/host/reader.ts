@@ -126,9 +126,9 @@ export class Reader implements OperationOwner {
 
   #read(): void {
     if (this.#isReading || this.#hasEnded || this.#failure !== 0 || this.#end > this.#start) return;
+    if (this.#chunk !== null && this.#chunk.sizeClass !== this.#sizeClass) this.#dropChunk();
     this.#isReading = true;
     this.#machine.outstanding++;
-    if (this.#chunk !== null && this.#chunk.sizeClass !== this.#sizeClass) this.#dropChunk();
     const chunk = this.#chunk ??= this.#machine.chunks.take(this.#sizeClass);
     this.#conn.read(chunk.bytes).then(this.#onRead, this.#onFailure);
   }

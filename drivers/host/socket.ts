@@ -57,8 +57,10 @@ export class Socket implements ReadinessListener {
   /** `AF_INET`, `AF_INET6` or `AF_UNIX`. */
   readonly family: number;
   state: SocketState = SocketState.CREATED;
-  /** What BIND gave it. */
+  /** What BIND gave it, the port among it. */
   bound: SocketAddress | null = null;
+  /** Whether BIND asked for more than any address and any port. */
+  isPinned = false;
   conn: Deno.Conn | null = null;
   reader: Reader | null = null;
   writer: Writer | null = null;

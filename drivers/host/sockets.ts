@@ -51,17 +51,30 @@ function makeSocket(host: Host, operation: Operation): number {
   return fd;
 }
 
-/** BIND: sockaddr at `addr`, its length in `off`. The address is taken when LISTEN comes. */
+/**
+ * BIND: sockaddr at `addr`, its length in `off`.
+ *
+ * Deno binds and listens in one step. It is asked to do so and undone at once: so an address that
+ * cannot be had is known here, and a port that is left open is chosen here, as on Linux.
+ */
 export function bind(host: Host, operation: Operation): void {
+  host.complete(operation, bindSocket(host, operation), 0);
+}
+
+function bindSocket(host: Host, operation: Operation): number {
   const socket = host.files.get(operation.fd);
-  if (socket === undefined) return host.complete(operation, -Errno.EBADF, 0);
-  if (socket.state !== SocketState.CREATED) return host.complete(operation, -Errno.EINVAL, 0);
+  if (socket === undefined) return -Errno.EBADF;
+  if (socket.state !== SocketState.CREATED) return -Errno.EINVAL;
   const { address, offset } = operation;
-  const bound = readAddress(host.memory, address, offset, socket.family);
-  if (typeof bound === "number") return host.complete(operation, bound, 0);
-  socket.bound = bound;
+  const wanted = readAddress(host.memory, address, offset, socket.family);
+  if (typeof wanted === "number") return wanted;
+  const listener = openListener(host, socket, wanted, 1);
+  if (typeof listener === "number") return listener;
+  socket.bound = addressOf(listener.addr, socket.family);
+  socket.isPinned = wanted.port !== 0 || !wanted.isUnspecified;
+  listener.close();
   socket.become(SocketState.BOUND);
-  host.complete(operation, 0, 0);
+  return 0;
 }
 
 /** LISTEN: backlog in `len`. */
@@ -74,33 +87,41 @@ export function listen(host: Host, operation: Operation): void {
   if (socket.bound === null && socket.family === AF_UNIX) {
     return host.complete(operation, -Errno.EINVAL, 0);
   }
-  host.complete(operation, openListener(host, socket, operation.length), 0);
+  host.complete(operation, startListening(host, socket, operation.length), 0);
 }
 
-function openListener(host: Host, socket: Socket, backlog: number): number {
-  const address = socket.bound ?? wildcard(socket.family);
-  let listener: Deno.Listener;
-  try {
-    if (address.family === "unix") {
-      const path = unixPathOf(address);
-      if (!host.permissions.mayUseUnix(path, true)) return -Errno.EACCES;
-      listener = Deno.listen({ transport: "unix", path }) as Deno.Listener;
-    } else {
-      const { hostname, port } = address.toDenoAddr() as Deno.NetAddr;
-      if (!host.permissions.mayUse(hostname, port)) return -Errno.EACCES;
-      // Linux takes a negative backlog as the largest.
-      const tcpBacklog = backlog < 0 ? BACKLOG_MAXIMUM : Math.min(backlog, BACKLOG_MAXIMUM);
-      const options = { hostname, port, tcpBacklog };
-      // Merely naming `reusePort` ends a process without `--unstable-net`.
-      listener = Deno.listen(socket.reusePort ? { ...options, reusePort: true } : options);
-    }
-  } catch (error) {
-    return -errnoOf(error);
-  }
+function startListening(host: Host, socket: Socket, backlog: number): number {
+  const listener = openListener(host, socket, socket.bound ?? wildcard(socket.family), backlog);
+  if (typeof listener === "number") return listener;
   const adopt = (operation: Operation, conn: Deno.Conn) => adoptFor(host, socket, operation, conn);
   socket.acceptor = new Acceptor(host, listener, adopt, socket);
   socket.become(SocketState.LISTENING);
   return 0;
+}
+
+/** Has Deno bind and listen. @returns the listener, or `-errno` */
+function openListener(
+  host: Host,
+  socket: Socket,
+  address: SocketAddress,
+  backlog: number,
+): Deno.Listener | number {
+  try {
+    if (address.family === "unix") {
+      const path = unixPathOf(address);
+      if (!host.permissions.mayUseUnix(path, true)) return -Errno.EACCES;
+      return Deno.listen({ transport: "unix", path }) as Deno.Listener;
+    }
+    const { hostname, port } = address.toDenoAddr() as Deno.NetAddr;
+    if (!host.permissions.mayUse(hostname, port)) return -Errno.EACCES;
+    // Linux takes a negative backlog as the largest.
+    const tcpBacklog = backlog < 0 ? BACKLOG_MAXIMUM : Math.min(backlog, BACKLOG_MAXIMUM);
+    const options = { hostname, port, tcpBacklog };
+    // Merely naming `reusePort` ends a process without `--unstable-net`.
+    return Deno.listen(socket.reusePort ? { ...options, reusePort: true } : options);
+  } catch (error) {
+    return -errnoOf(error);
+  }
 }
 
 /** Makes a descriptor of an accepted connection. @returns it, or `-errno` */
@@ -222,11 +243,9 @@ function connectRefusal(host: Host, socket: Socket, address: SocketAddress): num
     case SocketState.CONNECTED:
     case SocketState.LISTENING:
       return -Errno.EISCONN;
-    case SocketState.BOUND: {
+    case SocketState.BOUND:
       // Deno chooses the local end itself.
-      const { bound } = socket;
-      if (bound !== null && (bound.port !== 0 || !bound.isUnspecified)) return -Errno.ENOTSUP;
-    }
+      if (socket.isPinned) return -Errno.ENOTSUP;
   }
   if (address.family === "unix") {
     if (address.byteLength === 0) return -Errno.EINVAL;

@@ -94,19 +94,30 @@ testBoth("a failed connect says why, and the socket can try again", async (progr
   await program.closeAll(fd, second.fd);
 });
 
-testBoth("LISTEN says when an address is taken, or not this machine's", async (program) => {
+testBoth("BIND says when an address is taken, or not this machine's", async (program) => {
   const { fd, port } = await program.listen();
   const other = await program.socket();
-  assertEquals(await program.withAddress(Op.BIND, other, `127.0.0.1:${port}`).result(), 0);
-  assertEquals(
-    await program.withAddress(Op.BIND, other, `127.0.0.1:${port}`).result(),
-    -Errno.EINVAL,
-  );
-  assertEquals(await program.run(Op.LISTEN, other, { length: 4 }), -Errno.EADDRINUSE);
-  const third = await program.socket();
-  await program.withAddress(Op.BIND, third, "192.0.2.1:0").result();
-  assertEquals(await program.run(Op.LISTEN, third, { length: 4 }), -Errno.EADDRNOTAVAIL);
-  await program.closeAll(fd, other, third);
+  const bind = (address: string) => program.withAddress(Op.BIND, other, address).result();
+  assertEquals(await bind(`127.0.0.1:${port}`), -Errno.EADDRINUSE);
+  assertEquals(await bind("192.0.2.1:0"), -Errno.EADDRNOTAVAIL);
+  assertEquals(await bind("[::1]:0"), -Errno.EAFNOSUPPORT);
+  assertEquals(await bind("127.0.0.1:0"), 0);
+  assertEquals(await bind("127.0.0.1:0"), -Errno.EINVAL);
+  const name = await program.name(other, "local");
+  assert(!name.endsWith(":0"), name);
+  assertEquals(await program.run(Op.LISTEN, other, { length: 4 }), 0);
+  assertEquals(await program.name(other, "local"), name);
+  await program.closeAll(fd, other);
+});
+
+testBoth("LISTEN without BIND chooses a port, but no path", async (program) => {
+  const fd = await program.socket();
+  assertEquals(await program.run(Op.LISTEN, fd, { length: 4 }), 0);
+  assertEquals(await program.run(Op.LISTEN, fd, { length: 8 }), 0);
+  assert((await program.name(fd, "local")).startsWith("0.0.0.0:"));
+  const unix = await program.socket(AF_UNIX);
+  assertEquals(await program.run(Op.LISTEN, unix, { length: 4 }), -Errno.EINVAL);
+  await program.closeAll(fd, unix);
 });
 
 testBoth("a socket bound to a local address cannot connect from it", async (program) => {
@@ -115,7 +126,10 @@ testBoth("a socket bound to a local address cannot connect from it", async (prog
   await program.withAddress(Op.BIND, fd, "127.0.0.2:0").result();
   const result = await program.withAddress(Op.CONNECT, fd, `127.0.0.1:${port}`).result();
   assertEquals(result, -Errno.ENOTSUP);
-  await program.closeAll(fd, listener);
+  const free = await program.socket();
+  await program.withAddress(Op.BIND, free, "0.0.0.0:0").result();
+  assertEquals(await program.withAddress(Op.CONNECT, free, `127.0.0.1:${port}`).result(), 0);
+  await program.closeAll(fd, free, listener);
 });
 
 testBoth("descriptors that are not open are EBADF", async (program) => {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { BUFFER_GROUP } from "../../ring/buffers.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { MSGHDR } from "../../ring/abi/layout.ts";
 import { IoPrio, Msg, Op, SqeFlag } from "../../ring/abi/opcodes.ts";
@@ -93,18 +94,18 @@ export function receive(host: Host, operation: Operation): void {
 function isValidShape(operation: Operation, flags: number): boolean {
   const selects = (operation.flags & SqeFlag.BUFFER_SELECT) !== 0;
   if (isMultishotReceive(operation)) {
-    return selects && (flags & (Msg.WAITALL | Msg.PEEK)) === 0 && operation.bufferGroup === 0 &&
+    return selects && (flags & (Msg.WAITALL | Msg.PEEK)) === 0 &&
       (operation.ioprio & ~KNOWN_RECEIVE_PRIORITY) === 0;
   }
   if ((operation.ioprio & ~IoPrio.POLL_FIRST) !== 0) return false;
-  if (!selects) return true;
-  // Only the ring's own group exists; vectors of selected buffers are not worth their code.
-  return operation.bufferGroup === 0 &&
-    (operation.opcode === Op.RECV || operation.opcode === Op.READ);
+  // Vectors of selected buffers are not worth their code.
+  return !selects || operation.opcode === Op.RECV || operation.opcode === Op.READ;
 }
 
 function locateReceive(host: Host, operation: Operation): number {
   if ((operation.flags & SqeFlag.BUFFER_SELECT) !== 0) {
+    // The ring's own group is all there is.
+    if (operation.bufferGroup !== BUFFER_GROUP) return -Errno.ENOBUFS;
     // The length only limits how much of a buffer is filled; its place comes with the buffer.
     operation.total = operation.length >>> 0;
     return 0;

@@ -1,6 +1,6 @@
 /**
- * Descriptors that a driver opens for itself, recorded where a ledger is kept: noted as soon as they
- * are open, forgotten before they are closed.
+ * Descriptors that a driver opens for itself, recorded where a ledger is kept: noted as soon as
+ * they are open, forgotten before they are closed.
  *
  * @module
  */

@@ -18,7 +18,7 @@ import {
   registerBufferRing,
   startRing,
 } from "./setup.ts";
-import { openSleeper } from "./sleeper.ts";
+import { openSleeper } from "./open_sleeper.ts";
 import { DescriptorTable, LedgerState } from "../../ring/descriptor_table.ts";
 import { RingMemory } from "../../ring/memory.ts";
 import { Errno, errnoName } from "../../ring/abi/errno.ts";

@@ -190,6 +190,9 @@ function mapRing(
     geometry,
     mapped: [regionOf(rings, ringBytes), regionOf(sqes, sqeBytes)],
     unmap() {
+      // Views that are left find nothing there any more, instead of memory that is gone.
+      words.buffer.transfer(0);
+      sqeWords.buffer.transfer(0);
       libc.munmap(rings, BigInt(ringBytes));
       libc.munmap(sqes, BigInt(sqeBytes));
     },

@@ -11,6 +11,21 @@ import type { TcpStream } from "../../mod.ts";
 /** Bytes that strangers write at a time. */
 const CHUNK_BYTES = 256 * 1024;
 
+/** More bytes than the buffers of a connection hold on both sides: a peer must read them. */
+export const TOO_MUCH: number = kernelBufferBytes() + 2_000_000;
+
+function kernelBufferBytes(): number {
+  const most = (name: string) => {
+    try {
+      // Least, default and most, tcp(7).
+      return Number(Deno.readTextFileSync(`/proc/sys/net/ipv4/${name}`).trim().split(/\s+/)[2]);
+    } catch {
+      return 8_000_000;
+    }
+  };
+  return most("tcp_rmem") + most("tcp_wmem");
+}
+
 /** @returns The byte at a position of the sequence. */
 export function byteAt(position: number): number {
   return ((position >>> 2) >>> ((position & 3) << 3)) & 0xff;

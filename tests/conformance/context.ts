@@ -9,6 +9,7 @@ import type { Backend } from "./backends.ts";
 import { connectResettable } from "./resettable.ts";
 import { Raw } from "./raw.ts";
 import type { Random } from "../support/seed.ts";
+import { Op } from "../../ring/abi/opcodes.ts";
 import {
   type CapabilityRequest,
   type ConnectOptions,
@@ -23,7 +24,7 @@ import {
 const RING: RingOptions = {
   entries: 256,
   slots: 4096,
-  buffers: { count: 64, bytes: 4096 },
+  buffers: { count: 64, bytes: 16384 },
   arenaBytes: 4 * 1024 * 1024,
 };
 
@@ -179,6 +180,11 @@ export class Context {
       await server.send(new Uint8Array(1));
       (await client.receive())!.release();
     }
+  }
+
+  /** {@linkcode Context.barrier} that takes no provided buffer: some turns of the ring. */
+  async barrierWithoutBuffers(): Promise<void> {
+    for (let trip = 0; trip < BARRIER_ROUND_TRIPS; trip++) await this.raw.run(Op.NOP);
   }
 
   /** Whether a promise is still pending when everything that was ready is handed out. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Context } from "./context.ts";
+import { closeQuietly, type Context } from "./context.ts";
 import type { Network } from "../../native/network.ts";
 import { Want } from "../../native/network.ts";
 import type { SocketAddress } from "../../mod.ts";
@@ -141,8 +141,8 @@ export class Raw {
     return this.start(opcode, entry).result();
   }
 
-  /** Fills an entry for a slot. */
-  fill(opcode: number, entry: Entry, slot: number): void {
+  /** Fills an entry for a slot. @returns the index of its first word in `reactor.entries` */
+  fill(opcode: number, entry: Entry, slot: number): number {
     const { reactor } = this;
     const head = opcode | ((entry.flags ?? 0) << 8) | ((entry.ioprio ?? 0) << 16);
     const at = reactor.entry(head, entry.fd ?? -1, slot);
@@ -161,6 +161,7 @@ export class Raw {
     words[at + W_BUFFER_GROUP] = entry.bufferGroup ?? 0;
     words[at + W_FILE_INDEX] = entry.fileIndex ?? 0;
     if (entry.address3 !== undefined) reactor.setLong(at + W_ADDRESS3, entry.address3);
+    return at;
   }
 
   /** Takes ring memory until the behaviour ends. @returns its offset */
@@ -248,6 +249,18 @@ export class Raw {
     this.closeLater(server);
     await this.close(fd);
     return { client, server };
+  }
+
+  /** An accepted socket whose other end is a stranger's. */
+  async accepted(): Promise<{ server: number; peer: Deno.TcpConn }> {
+    const { fd, address } = await this.listener();
+    const accepting = this.start(Op.ACCEPT, { fd });
+    const peer = await Deno.connect({ hostname: "127.0.0.1", port: address.port });
+    this.#t.defer(() => closeQuietly(peer));
+    const server = await accepting.result();
+    this.closeLater(server);
+    await this.close(fd);
+    return { server, peer };
   }
 
   /** Sends bytes. @returns the result */

@@ -13,16 +13,22 @@ import {
   TcpEndpoint,
   type TcpStream,
 } from "../../mod.ts";
+import { sequence, sequenceByte } from "./sequence.ts";
 import { kernelRefusal } from "../support/kernel.ts";
 import { assertNoLeaks } from "../support/leaks.ts";
 import { type Random, withSeed } from "../support/seed.ts";
 import { skipUnless } from "../support/skip.ts";
+
+export { sequence };
 
 /** The backends that faults are tried on. */
 export type Backend = "kernel" | "host";
 
 /** Every one of them. */
 export const BACKENDS: readonly Backend[] = ["kernel", "host"];
+
+/** No fault test takes as long; one that does has found a fault. */
+const TEST_LIMIT_MS = 40_000;
 
 const kernelReason = kernelRefusal();
 
@@ -45,7 +51,7 @@ export function onEachBackend(
     const why = condition ? kernelReason ?? "" : reason;
     Deno.test({
       ...skipUnless(`${name} (${backend})`, canRun, why),
-      fn: withSeed((random) => body(backend, random)),
+      fn: withSeed((random) => within(name, body(backend, random), TEST_LIMIT_MS)),
     });
   }
 }
@@ -98,18 +104,6 @@ export async function serveEcho(endpoint: TcpEndpoint): Promise<void> {
   const streams: Promise<void>[] = [];
   for await (const stream of endpoint) streams.push(echo(stream).catch(() => {}));
   await Promise.all(streams);
-}
-
-/** Byte `index` of the sequence that tests send: long, and without short repetitions. */
-export function sequenceByte(index: number): number {
-  return (index ^ (index >>> 8) * 7 ^ (index >>> 16) * 13) & 0xff;
-}
-
-/** A piece of that sequence. */
-export function sequence(start: number, length: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
-  for (let index = 0; index < length; index++) bytes[index] = sequenceByte(start + index);
-  return bytes;
 }
 
 /** Follows the sequence and stops at the first byte that is lost, doubled or wrong. */

@@ -8,6 +8,7 @@ import {
   onEachBackend,
   sequence,
   SequenceCheck,
+  until,
   within,
   withSite,
 } from "./fixtures.ts";
@@ -51,8 +52,8 @@ onEachBackend(
         // Two and a half megabytes wait for each: far more than the arena has.
         for (let part = 0; part < 5; part++) {
           const sending = stream.send(new Uint8Array(MEGABYTE / 2), { timeoutMs: 400 });
-        sends.push(sending.catch((error) => error));
-      }
+          sends.push(sending.catch((error) => error));
+        }
         sends.push(sends.at(-1)!.then(() => stream.close()));
       }
       for (let turn = 0; turn < 50; turn++) {
@@ -86,11 +87,13 @@ onEachBackend(
       }
       const check = new SequenceCheck();
       const into = new Uint8Array(65536);
-      while (check.received < total) {
-        const count = peer.receive(into);
-        if (count > 0) check.take(into.subarray(0, count));
-        else await loopOnce();
-      }
+      const take = () => {
+        for (let count = peer.receive(into); count > 0; count = peer.receive(into)) {
+          check.take(into.subarray(0, count));
+        }
+        return check.received === total;
+      };
+      await until("every byte", take, 20_000);
       await within("the sends", Promise.all(sends));
       await stream.close();
     }, { ring: { arenaBytes: 65536 } }),

@@ -13,7 +13,7 @@ import type { LedgerHandle } from "../../ring/descriptor_table.ts";
 export interface LedgerWorkerStart {
   readonly backend: BackendName;
   readonly ledger: LedgerHandle;
-  /** "park": one accept pends; "load": connections come, echo and go; "close": it ends by itself. */
+  /** "park": an accept pends; "load": connections come, echo and go; "close": it ends itself. */
   readonly mode: "park" | "load" | "close";
   readonly without: FeatureMask;
 }

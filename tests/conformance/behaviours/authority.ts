@@ -6,7 +6,7 @@
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { theme } from "../behaviour.ts";
-import { counted, receiveExactly, utf8 } from "../bytes.ts";
+import { counted, receiveExactly, TOO_MUCH, utf8 } from "../bytes.ts";
 import { assertNetError, freePort, reasonOf } from "../expect.ts";
 import { NetError, type NetworkRights, type Rule } from "../../../mod.ts";
 
@@ -161,7 +161,7 @@ behaviour("revoke() ends what is in flight with NotCapable, and its cause is the
   const { client, server, endpoint } = await t.pair({}, derived);
   const pending = [
     client.receive(),
-    client.send(counted(16_000_000)),
+    client.send(counted(TOO_MUCH)),
     endpoint.accept(),
     endpoint[Symbol.asyncIterator]().next(),
   ].map(reasonOf);

@@ -6,7 +6,7 @@
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
 import { theme } from "../behaviour.ts";
-import { counted, readExactly, receiveExactly, utf8 } from "../bytes.ts";
+import { counted, readExactly, receiveExactly, TOO_MUCH, utf8 } from "../bytes.ts";
 import { closeQuietly } from "../context.ts";
 import { assertNetError, reasonOf } from "../expect.ts";
 import { silentListener } from "../peers.ts";
@@ -137,7 +137,7 @@ behaviour("an aborted connect() rejects with the reason and leaves no socket", a
 
 behaviour("an aborted send() that moved nothing rejects with the reason, and others go on", async (t) => {
   const { stream, peer } = await t.connected();
-  const length = 16_000_000;
+  const length = TOO_MUCH;
   const first = stream.send(counted(length));
   assert(await t.isPending(first));
   const controller = new AbortController();
@@ -155,7 +155,7 @@ behaviour("a send() aborted after its first byte rejects with PartialSendError a
   const { stream, peer } = await t.connected();
   const controller = new AbortController();
   const reason = new Error("enough");
-  const sending = reasonOf(stream.send(counted(16_000_000), { signal: controller.signal }));
+  const sending = reasonOf(stream.send(counted(TOO_MUCH), { signal: controller.signal }));
   assert(await t.isPending(sending));
   controller.abort(reason);
   const error = await sending;
@@ -164,10 +164,10 @@ behaviour("a send() aborted after its first byte rejects with PartialSendError a
   assertNetError(error, { code: "ECANCELED", errno: 125, operation: "send" });
   assertStrictEquals(error.cause, reason);
   const moved = error.bytesTransferred;
-  assert(moved > 0 && moved < 16_000_000, `${moved} bytes were moved`);
+  assert(moved > 0 && moved < TOO_MUCH, `${moved} bytes were moved`);
   const later = await assertRejects(() => stream.send(utf8("more")));
   assertInstanceOf(later, NetError);
-  const bytes = await readExactly(peer, 16_000_000);
+  const bytes = await readExactly(peer, TOO_MUCH);
   assertEquals(bytes.length, moved, "the peer received what was said to be sent");
   assertEquals(bytes.subarray(moved - 8), counted(8, moved - 8));
   await peer.write(utf8("the read side lives"));
@@ -177,13 +177,13 @@ behaviour("a send() aborted after its first byte rejects with PartialSendError a
 behaviour("what was queued behind a partial send is refused, not sent", async (t) => {
   const { stream, peer } = await t.connected();
   const controller = new AbortController();
-  const first = reasonOf(stream.send(counted(16_000_000), { signal: controller.signal }));
+  const first = reasonOf(stream.send(counted(TOO_MUCH), { signal: controller.signal }));
   const second = reasonOf(stream.send(utf8("must not arrive")));
   assert(await t.isPending(first));
   controller.abort();
   const error = await first as PartialSendError;
   assertInstanceOf(await second, NetError);
-  assertEquals((await readExactly(peer, 16_000_000)).length, error.bytesTransferred);
+  assertEquals((await readExactly(peer, TOO_MUCH)).length, error.bytesTransferred);
 });
 
 behaviour("recvZeroCopy() that is aborted leaves its memory to the program", async (t) => {

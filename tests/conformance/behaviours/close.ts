@@ -6,15 +6,7 @@
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { theme } from "../behaviour.ts";
-import {
-  counted,
-  Counting,
-  readExactly,
-  readToEnd,
-  receiveExactly,
-  utf8,
-  writeCounted,
-} from "../bytes.ts";
+import { counted, Counting, readExactly, readToEnd, receiveExactly, TOO_MUCH, utf8, writeCounted } from "../bytes.ts";
 import { assertNetError, reasonOf } from "../expect.ts";
 
 const behaviour = theme("close");
@@ -64,7 +56,7 @@ behaviour("close() rejects a pending receive() with BadResource", async (t) => {
 
 behaviour("close() rejects pending sends with BadResource and frees their memory", async (t) => {
   const { stream } = await t.connected();
-  const bytes = [counted(16_000_000), utf8("behind it")];
+  const bytes = [counted(TOO_MUCH), utf8("behind it")];
   const sending = bytes.map((data) => reasonOf(stream.send(data)));
   assert(await t.isPending(sending[0]));
   await stream.close();

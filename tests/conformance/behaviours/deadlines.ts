@@ -6,7 +6,7 @@
 
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { theme } from "../behaviour.ts";
-import { counted, readExactly, receiveExactly, utf8 } from "../bytes.ts";
+import { counted, readExactly, receiveExactly, TOO_MUCH, utf8 } from "../bytes.ts";
 import { assertNetError, reasonOf } from "../expect.ts";
 import { silentListener } from "../peers.ts";
 import { PartialSendError } from "../../../mod.ts";
@@ -89,17 +89,17 @@ behaviour("connect() past its deadline rejects with TimedOut and leaves no socke
 
 behaviour("send() past its deadline rejects with PartialSendError and ends the write side", async (t) => {
   const { stream, peer } = await t.connected();
-  const error = await assertRejects(() => stream.send(counted(16_000_000), { timeoutMs: 30 }));
+  const error = await assertRejects(() => stream.send(counted(TOO_MUCH), { timeoutMs: 30 }));
   assertInstanceOf(error, PartialSendError);
   assertNetError(error, { code: "ETIMEDOUT", errno: 110, operation: "send" });
   assertNetError(error.cause, { code: "ETIMEDOUT" });
-  const bytes = await readExactly(peer, 16_000_000);
+  const bytes = await readExactly(peer, TOO_MUCH);
   assertEquals(bytes.length, error.bytesTransferred);
 });
 
 behaviour("send() that waits past its deadline behind another moved nothing", async (t) => {
   const { stream, peer } = await t.connected();
-  const length = 16_000_000;
+  const length = TOO_MUCH;
   const first = stream.send(counted(length));
   assert(await t.isPending(first));
   const error = await assertRejects(() => stream.send(utf8("never"), { timeoutMs: 20 }));

@@ -6,7 +6,7 @@
 
 import { assert, assertEquals, assertNotStrictEquals, assertRejects, assertThrows } from "@std/assert";
 import { theme } from "../behaviour.ts";
-import { counted, drainCounted, readExactly, receiveExactly, utf8, writeCounted } from "../bytes.ts";
+import { counted, drainCounted, readExactly, receiveExactly, TOO_MUCH, utf8, writeCounted } from "../bytes.ts";
 import { assertNetError } from "../expect.ts";
 import type { Lease } from "../../../mod.ts";
 
@@ -236,14 +236,14 @@ pressure("allocBuffer() of what is not free rejects with ENOBUFS", async (t) => 
 
 pressure("a slow reader holds its own sender only", async (t) => {
   const slow = await t.connected();
-  const sending = slow.stream.send(counted(16_000_000));
+  const sending = slow.stream.send(counted(TOO_MUCH));
   assert(await t.isPending(sending));
   const quick = await t.connected();
   for (let round = 0; round < 10; round++) {
     await quick.stream.send(utf8("quick"));
     assertEquals(await readExactly(quick.peer, 5), utf8("quick"));
   }
-  await readExactly(slow.peer, 16_000_000);
+  await readExactly(slow.peer, TOO_MUCH);
   await sending;
 });
 

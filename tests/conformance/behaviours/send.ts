@@ -6,15 +6,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { theme } from "../behaviour.ts";
-import {
-  counted,
-  Counting,
-  drainCounted,
-  readExactly,
-  readToEnd,
-  receiveExactly,
-  utf8,
-} from "../bytes.ts";
+import { counted, Counting, drainCounted, readExactly, readToEnd, receiveExactly, TOO_MUCH, utf8 } from "../bytes.ts";
 import { assertNetError, reasonOf } from "../expect.ts";
 
 const behaviour = theme("send");
@@ -86,9 +78,9 @@ behaviour("send() of more than any buffer holds is continued inside", async (t) 
 
 behaviour("send() does not resolve before all bytes are accepted", async (t) => {
   const { stream, peer } = await t.connected();
-  const length = 16_000_000;
+  const length = TOO_MUCH;
   const sending = stream.send(counted(length));
-  assert(await t.isPending(sending), "16 MB went somewhere although nobody read them");
+  assert(await t.isPending(sending), "all of it went somewhere although nobody read them");
   const reading = readExactly(peer, length);
   assertEquals(await sending, length);
   new Counting().take(await reading);
@@ -178,7 +170,7 @@ behaviour("send() to a peer that is gone rejects with EPIPE or ECONNRESET, and s
 
 behaviour("a pending send() rejects when the peer resets", async (t) => {
   const { stream, reset } = await t.resettable();
-  const sending = reasonOf(stream.send(counted(16_000_000)));
+  const sending = reasonOf(stream.send(counted(TOO_MUCH)));
   const queued = reasonOf(stream.send(utf8("behind")));
   assert(await t.isPending(sending));
   await reset();

@@ -6,7 +6,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { theme } from "../behaviour.ts";
-import { counted, Counting, readExactly, readToEnd, receiveExactly, utf8, writeCounted } from "../bytes.ts";
+import { counted, Counting, readExactly, readToEnd, receiveExactly, TOO_MUCH, utf8, writeCounted } from "../bytes.ts";
 import { assertNetError } from "../expect.ts";
 
 const behaviour = theme("web streams");
@@ -71,7 +71,7 @@ behaviour("writable sends its chunks, and closing it ends the write side only", 
 behaviour("writable holds its producer back while the peer does not read", async (t) => {
   const { stream, peer } = await t.connected();
   const writer = stream.writable.getWriter();
-  const length = 16_000_000;
+  const length = TOO_MUCH;
   const writing = writer.write(counted(length));
   assert(await t.isPending(writing));
   await readExactly(peer, length);

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { openKernelDriver } from "./open.ts";
+import { openKernelDriver } from "../../drivers/kernel/open.ts";
 import { NetworkCapability } from "../../mod.ts";
-import type { FeatureMask } from "../options.ts";
-import { assertNoLeaks } from "../../tests/support/leaks.ts";
-import { kernelRefusal } from "../../tests/support/kernel.ts";
-import { runProgram } from "../../tests/support/programs.ts";
-import { hasProgram, isRoot, skipUnless } from "../../tests/support/skip.ts";
+import type { FeatureMask } from "../../drivers/options.ts";
+import { assertNoLeaks } from "../support/leaks.ts";
+import { kernelRefusal } from "../support/kernel.ts";
+import { runProgram } from "../support/programs.ts";
+import { hasProgram, isRoot, skipUnless } from "../support/skip.ts";
 import type { RingDriver } from "../../ring/driver.ts";
 import type { MemoryPlan } from "../../ring/memory.ts";
 import { Op } from "../../ring/abi/opcodes.ts";
@@ -237,7 +237,8 @@ testKernel(
         `
         import { NetworkCapability } from "MOD";
         import { IoUring } from "ROOT/native/io_uring.ts";
-        const capability = await NetworkCapability.request({ backend: "kernel", rights: { ring: true } });
+        const request = { backend: "kernel", rights: { ring: true } };
+        const capability = await NetworkCapability.request(request);
         const pools = [];
         for (const count of [16, 4096]) {
           await using ring = await IoUring.create(8, { capability });
