@@ -4,6 +4,7 @@
  * @module
  */
 
+import { expand } from "./compact_address.ts";
 import { connectAddress, connectName, domainOf, withDeadline, withPort } from "./connect.ts";
 import { netError, notCapable, unsupported } from "./errors.ts";
 import { Network } from "./network.ts";
@@ -210,7 +211,7 @@ export class NetworkCapability implements AsyncDisposable {
       const names = await network.names(fd, Want.LOCAL);
       if (typeof names === "number") throw netError(names, { operation: "listen" });
       this.#requireLive("listen");
-      const parts = { network, scope, fd, local: names.local!, leasesPerStream: leases };
+      const parts = { network, scope, fd, local: expand(names.local!), leasesPerStream: leases };
       return new TcpEndpoint(parts);
     } catch (error) {
       if (fd >= 0) await network.close(fd);

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { type CompactAddress, readCompact } from "./compact_address.ts";
 import type { Socket } from "./socket.ts";
 import { limitExceeded } from "./errors.ts";
 import { Reactor } from "../ring/reactor.ts";
@@ -12,7 +13,7 @@ import type { RingDriver } from "../ring/driver.ts";
 import { type CompletionTarget, IGNORED_SLOT, Scratch } from "../ring/slots.ts";
 import { Counter } from "../ring/counters.ts";
 import type { SocketAddress } from "../ring/abi/address.ts";
-import { decodeSockaddr, encodeSockaddr } from "../ring/abi/sockaddr.ts";
+import { encodeSockaddr } from "../ring/abi/sockaddr.ts";
 import { Errno } from "../ring/abi/errno.ts";
 import {
   W_ADDRESS,
@@ -37,8 +38,8 @@ export interface NamedSocket {
 
 /** Local and peer address of a socket. */
 export interface SocketNames {
-  readonly local: SocketAddress | null;
-  readonly peer: SocketAddress | null;
+  readonly local: CompactAddress | null;
+  readonly peer: CompactAddress | null;
 }
 
 /** Fills the entry at `at`; scratch bytes of `slot` are the operation's own. */
@@ -257,10 +258,10 @@ export class Network {
     this.reactor.forgetDescriptor(fd);
   }
 
-  #nameAt(slot: number, place: number, lengthPlace: number): SocketAddress {
+  #nameAt(slot: number, place: number, lengthPlace: number): CompactAddress {
     const { memory } = this.reactor;
     const scratch = this.reactor.scratchOf(slot);
-    return decodeSockaddr(
+    return readCompact(
       memory.bytes,
       scratch + place,
       memory.words[(scratch + lengthPlace) >> 2],

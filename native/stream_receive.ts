@@ -337,7 +337,7 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
       reactor.awaitBuffers(this);
       return;
     }
-    const slot = reactor.slots.take(this, 0);
+    const slot = reactor.slots.takeBare(this, 0);
     if (slot < 0) {
       this.#fail(this.#network.inFlightExceeded("receive"));
       return;
@@ -351,7 +351,7 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
 
   async #receiveInto(into: RingBuffer, options: OpOptions | undefined): Promise<number> {
     const { reactor } = this.#network;
-    const slot = reactor.slots.take(this, 0);
+    const slot = reactor.slots.takeBare(this, 0);
     if (slot < 0) throw this.#network.inFlightExceeded("receive");
     this.#socket.beginWait();
     parking = this;

@@ -286,8 +286,8 @@ export class TcpEndpoint<A extends Deno.Addr = Deno.NetAddr> extends Socket
       this.#arm();
       return;
     }
-    const { now } = this.network.reactor;
-    const waiter = this.#waiters.find(({ deadline }) => deadline !== null && deadline.at <= now);
+    // The one that fired, not another that is due too: that one fires by itself.
+    const waiter = this.#waiters.find(({ deadline }) => deadline !== null && deadline.place < 0);
     if (waiter === undefined) return;
     this.#withdraw(waiter, timedOut("accept", { local: this.localName }));
   }

@@ -5,6 +5,7 @@
  */
 
 import type { NetworkCapability } from "./capability.ts";
+import { type CompactAddress, expand } from "./compact_address.ts";
 import type { NamedSocket, Network } from "./network.ts";
 import { badResource, busy, netError } from "./errors.ts";
 import type { Lease } from "./lease.ts";
@@ -65,8 +66,8 @@ export interface StreamParts {
   readonly network: Network;
   readonly owner: SocketOwner;
   readonly fd: number;
-  readonly local: SocketAddress;
-  readonly remote: SocketAddress;
+  readonly local: CompactAddress;
+  readonly remote: CompactAddress;
   readonly leasesPerStream: number;
 }
 
@@ -93,8 +94,8 @@ export class TcpStream<A extends Deno.Addr = Deno.NetAddr> extends Socket
   implements AsyncDisposable, Disposable, NamedSocket {
   readonly #receiving: ReceiveSide;
   readonly #sending: SendSide;
-  readonly #local: SocketAddress;
-  readonly #remote: SocketAddress;
+  readonly #local: CompactAddress;
+  readonly #remote: CompactAddress;
   #closing: Promise<void> | null = null;
   #closed: PromiseWithResolvers<CloseReport> | null = null;
   #report: CloseReport | null = null;
@@ -131,22 +132,22 @@ export class TcpStream<A extends Deno.Addr = Deno.NetAddr> extends Socket
 
   /** The address of this end. */
   get localAddr(): A {
-    return this.#local.toDenoAddr("tcp") as A;
+    return expand(this.#local).toDenoAddr("tcp") as A;
   }
 
   /** The address of the other end. */
   get remoteAddr(): A {
-    return this.#remote.toDenoAddr("tcp") as A;
+    return expand(this.#remote).toDenoAddr("tcp") as A;
   }
 
   /** The address of this end as text. */
   get localName(): string {
-    return this.#local.toString();
+    return expand(this.#local).toString();
   }
 
   /** The address of the other end as text. */
   get remoteName(): string {
-    return this.#remote.toString();
+    return expand(this.#remote).toString();
   }
 
   /** Resolves when the stream is closed, with the reason; never rejects. */

@@ -46,8 +46,6 @@ export const RESERVED_SLOTS = 64;
 /** The slot of entries whose completion nobody awaits. */
 export const IGNORED_SLOT = 0;
 
-const START_SLOTS = 1024;
-
 /** Whoever owns an operation. */
 export interface CompletionTarget {
   /**
@@ -70,22 +68,28 @@ export class Slots {
   readonly capacity: number;
   /** The most operations in flight that {@linkcode Slots.take} allows. */
   readonly most: number;
-  #targets: CompletionTarget[];
-  #tags: Int32Array;
-  #generations: Int32Array;
-  #free: Int32Array;
-  #freeCount = 0;
-  #allocated = 1;
+  readonly #targets: CompletionTarget[];
+  readonly #tags: Int32Array;
+  readonly #generations: Int32Array;
+  /** Slots given back, by their side of the table; the last is taken first. */
+  readonly #freeLow: Int32Array;
+  readonly #freeHigh: Int32Array;
+  #freeLowCount = 0;
+  #freeHighCount = 0;
+  /** Never taken: from `#low` up to and without `#high`. */
+  #low = 1;
+  #high: number;
 
   /** @param capacity the most slots, the reserved ones and the ignored one among them */
   constructor(capacity: number) {
     this.capacity = capacity;
     this.most = capacity - Math.min(RESERVED_SLOTS, capacity >> 2);
-    const size = Math.min(capacity, START_SLOTS);
-    this.#targets = [ignored];
-    this.#tags = new Int32Array(size);
-    this.#generations = new Int32Array(size);
-    this.#free = new Int32Array(size);
+    this.#high = capacity;
+    this.#targets = new Array(capacity).fill(ignored);
+    this.#tags = new Int32Array(capacity);
+    this.#generations = new Int32Array(capacity);
+    this.#freeLow = new Int32Array(capacity);
+    this.#freeHigh = new Int32Array(capacity);
   }
 
   /**
@@ -98,18 +102,32 @@ export class Slots {
     return this.takeReserved(target, tag);
   }
 
+  /**
+   * Takes a slot for an operation that may be in flight for long and uses no scratch bytes. Such
+   * slots come from the far end of the table: ten thousand idle receives between the others would
+   * have every one of those touch scratch bytes of its own, and memory that is touched stays.
+   */
+  takeBare(target: CompletionTarget, tag: number): number {
+    if (this.inFlight >= this.most) return -1;
+    let slot: number;
+    if (this.#freeHighCount > 0) slot = this.#freeHigh[--this.#freeHighCount];
+    else if (this.#high > this.#low) slot = --this.#high;
+    else slot = this.#freeLow[--this.#freeLowCount];
+    return this.#hand(slot, target, tag);
+  }
+
   /** Takes a slot, a reserved one if need be: only for CLOSE and the like, which free others. */
   takeReserved(target: CompletionTarget, tag: number): number {
     let slot: number;
-    if (this.#freeCount > 0) {
-      slot = this.#free[--this.#freeCount];
-      this.#targets[slot] = target;
-    } else {
-      if (this.#allocated >= this.capacity) return -1;
-      slot = this.#allocated++;
-      if (slot >= this.#tags.length) this.#grow();
-      this.#targets.push(target);
-    }
+    if (this.#freeLowCount > 0) slot = this.#freeLow[--this.#freeLowCount];
+    else if (this.#low < this.#high) slot = this.#low++;
+    else if (this.#freeHighCount > 0) slot = this.#freeHigh[--this.#freeHighCount];
+    else return -1;
+    return this.#hand(slot, target, tag);
+  }
+
+  #hand(slot: number, target: CompletionTarget, tag: number): number {
+    this.#targets[slot] = target;
     this.#tags[slot] = tag;
     this.inFlight++;
     return slot;
@@ -132,7 +150,7 @@ export class Slots {
 
   /** Finds the operation of a completion and tells its owner. */
   dispatch(slot: number, generation: number, result: number, flags: number): void {
-    if (slot < 0 || slot >= this.#allocated || this.#generations[slot] !== generation) {
+    if (slot < 0 || slot >= this.capacity || this.#generations[slot] !== generation) {
       this.late++;
       return;
     }
@@ -150,20 +168,8 @@ export class Slots {
   #release(slot: number): void {
     this.#targets[slot] = ignored;
     this.#generations[slot] = (this.#generations[slot] + 1) | 0;
-    this.#free[this.#freeCount++] = slot;
+    if (slot < this.#low) this.#freeLow[this.#freeLowCount++] = slot;
+    else this.#freeHigh[this.#freeHighCount++] = slot;
     this.inFlight--;
   }
-
-  #grow(): void {
-    const size = Math.min(this.capacity, this.#tags.length * 2);
-    this.#tags = extend(this.#tags, size);
-    this.#generations = extend(this.#generations, size);
-    this.#free = extend(this.#free, size);
-  }
-}
-
-function extend(words: Int32Array, size: number): Int32Array {
-  const grown = new Int32Array(size);
-  grown.set(words);
-  return grown;
 }

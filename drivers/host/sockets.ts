@@ -163,11 +163,18 @@ export function accept(host: Host, operation: Operation): void {
   socket.acceptor!.accept(operation);
 }
 
+/**
+ * How long a connection may still come after its CONNECT was cancelled, to be closed then. Deno
+ * 2.9.6 leaks the socket when `connect()` is aborted in the moment in which it succeeds.
+ */
+const ABORT_DELAY_MS = 100;
+
 /** One CONNECT in flight, and what becomes of its outcome. */
 class Attempt implements OperationOwner {
   readonly #host: Host;
   readonly #socket: Socket;
   readonly #abort = new AbortController();
+  #patience: ReturnType<typeof setTimeout> | undefined;
   #operation: Operation | null;
 
   constructor(host: Host, socket: Socket, operation: Operation) {
@@ -195,11 +202,13 @@ class Attempt implements OperationOwner {
     this.#socket.connecting = null;
     this.#socket.become(SocketState.CREATED);
     this.#host.complete(operation, -Errno.ECANCELED, 0);
-    this.#abort.abort();
+    this.#patience = setTimeout(() => this.#abort.abort(), ABORT_DELAY_MS);
+    Deno.unrefTimer(this.#patience);
     return 0;
   }
 
   #arrive(conn: Deno.Conn): void {
+    clearTimeout(this.#patience);
     this.#host.outstanding--;
     const operation = this.#operation;
     // Cancelled too late for Deno: nobody would ever close it.
@@ -210,6 +219,7 @@ class Attempt implements OperationOwner {
   }
 
   #fail(error: unknown): void {
+    clearTimeout(this.#patience);
     this.#host.outstanding--;
     const operation = this.#operation;
     if (operation === null) return;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { setImmediate } from "node:timers";
 import type { MessagePort } from "node:worker_threads";
 import { MAXIMUM_PARK_MS } from "../../ring/barrier.ts";
 import { layRing } from "../../ring/geometry.ts";
@@ -15,6 +16,9 @@ import {
   READY_MESSAGE,
   type WorkerStart,
 } from "./worker_messages.ts";
+
+/** A parent that never stops submitting must not keep this thread from its sockets. */
+const YIELD_BATCHES = 64;
 
 /**
  * Consumes the ring until the parent says to close.
@@ -32,8 +36,9 @@ export async function consumeRing(port: MessagePort, start: WorkerStart): Promis
     if (message === CLOSE_MESSAGE) isClosing = true;
   });
   port.postMessage(READY_MESSAGE);
-  while (!isClosing) {
+  for (let batches = 0; !isClosing;) {
     if (executor.consume() === 0) await executor.consumer.sleep(MAXIMUM_PARK_MS);
+    else if (++batches % YIELD_BATCHES === 0) await new Promise<void>((go) => setImmediate(go));
   }
   await executor.close();
   port.postMessage(CLOSED_MESSAGE);

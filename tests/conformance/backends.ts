@@ -5,6 +5,7 @@
  */
 
 import type { BehaviourBody } from "./behaviour.ts";
+import { HOST_DEVIATIONS } from "./deviations.ts";
 import { kernelRefusal } from "../support/kernel.ts";
 import type { CapabilityRequest, FeatureMask } from "../../mod.ts";
 import { Op } from "../../ring/abi/opcodes.ts";
@@ -28,8 +29,6 @@ export interface Backend {
   /** By the name of the behaviour. */
   readonly deviations: Readonly<Record<string, Deviation>>;
 }
-
-const HOST_DEVIATIONS: Readonly<Record<string, Deviation>> = {};
 
 let refusal: string | undefined | null = null;
 

@@ -11,19 +11,19 @@ import type { TcpStream } from "../../mod.ts";
 /** Bytes that strangers write at a time. */
 const CHUNK_BYTES = 256 * 1024;
 
-/** More bytes than the buffers of a connection hold on both sides: a peer must read them. */
-export const TOO_MUCH: number = kernelBufferBytes() + 2_000_000;
+/**
+ * More bytes than the buffers of a connection hold on both sides while nobody reads: a receive
+ * buffer grows with its reader, so it is the sender's that counts, tcp(7).
+ */
+export const TOO_MUCH: number = sendBufferBytes() + 4_000_000;
 
-function kernelBufferBytes(): number {
-  const most = (name: string) => {
-    try {
-      // Least, default and most, tcp(7).
-      return Number(Deno.readTextFileSync(`/proc/sys/net/ipv4/${name}`).trim().split(/\s+/)[2]);
-    } catch {
-      return 8_000_000;
-    }
-  };
-  return most("tcp_rmem") + most("tcp_wmem");
+function sendBufferBytes(): number {
+  try {
+    const limits = Deno.readTextFileSync("/proc/sys/net/ipv4/tcp_wmem").trim().split(/\s+/);
+    return Number(limits[2]);
+  } catch {
+    return 12_000_000;
+  }
 }
 
 /** @returns The byte at a position of the sequence. */

@@ -10,8 +10,8 @@ const RLIMIT_NOFILE = 7;
 const PROCESS_AGE_MS = 2_000;
 const startedAt = performance.now();
 
-/** Lowers the limit of open files; `using` raises it again. */
-export class Descriptors implements Disposable {
+/** Lowers the limit of open files until {@linkcode Descriptors.end}. */
+export class Descriptors {
   readonly #libc = Deno.dlopen("libc.so.6", {
     // int getrlimit(int resource, struct rlimit *limit)
     getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
@@ -49,17 +49,12 @@ export class Descriptors implements Disposable {
     for (let index = 0; index < left; index++) close(this.#fillers.pop()!);
   }
 
-  /** Gives them back. */
-  restore(): void {
+  /** Gives them back; once more is a no-op. */
+  end(): void {
     if (!this.#isLowered) return;
     this.#isLowered = false;
     this.#libc.symbols.setrlimit(RLIMIT_NOFILE, bytesOf(this.#before));
     for (const fd of this.#fillers.splice(0)) this.#libc.symbols.close(fd);
-  }
-
-  /** Gives them back. */
-  [Symbol.dispose](): void {
-    this.restore();
     this.#libc.close();
   }
 }

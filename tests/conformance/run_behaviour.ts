@@ -96,7 +96,6 @@ async function runBody(
   return missing;
 }
 
-
 const warm = new Set<Backend>();
 
 /** Has Deno open what it opens for good at the first use of a backend: threads of Workers, say. */

@@ -13,7 +13,8 @@ import {
   within,
   withSite,
 } from "./fixtures.ts";
-import { type Random, scale, SEED } from "../support/seed.ts";
+import { startSource } from "./source_process.ts";
+import { type Random, scale } from "../support/seed.ts";
 
 /** Small buffers make many operations of few bytes. */
 const SMALL = { ring: { buffers: { count: 64, bytes: 256 } } };
@@ -37,16 +38,6 @@ function abortSometime(random: Random): AbortSignal {
     setTimeout(abort, random.integer(0, 2));
   }
   return controller.signal;
-}
-
-/** Starts the foreign process. @returns its end, asserted to be a good one */
-function startSource(port: number, connections: number, bytes: number): Promise<void> {
-  const script = new URL("./byte_source.ts", import.meta.url).pathname;
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", script, ...[port, connections, bytes, SEED].map(String)],
-    stdin: "null",
-  }).spawn();
-  return child.status.then(({ code }) => assertEquals(code, 0, "the source failed"));
 }
 
 /** One attempt to receive. @returns false at the end of the stream */
@@ -111,7 +102,7 @@ async function raceWithData(site: Site, random: Random, pick: () => Attempt): Pr
   const bytes = scale(300_000, 20_000_000);
   const connections = 2;
   let aborted = 0;
-  const source = startSource(site.port, connections, bytes);
+  const source = await startSource(site.port, connections, bytes);
   for (let count = 0; count < connections; count++) {
     const stream = await site.endpoint.accept();
     const check = new SequenceCheck();
@@ -121,7 +112,7 @@ async function raceWithData(site: Site, random: Random, pick: () => Attempt): Pr
     await stream.close();
   }
   assert(aborted > 0, "nothing was aborted");
-  await source;
+  await source.ended;
 }
 
 for (const [name, attempt] of Object.entries(attempts)) {
@@ -142,7 +133,7 @@ onEachBackend(
   (backend, random) =>
     withSite(backend, async ({ endpoint, port }) => {
       const bytes = scale(100_000, 5_000_000);
-      const source = startSource(port, 1, bytes);
+      const source = await startSource(port, 1, bytes);
       const stream = await endpoint.accept();
       const check = new SequenceCheck();
       for (let isOpen = true; isOpen;) {
@@ -156,7 +147,7 @@ onEachBackend(
       }
       assertEquals(check.received, bytes);
       await stream.close();
-      await source;
+      await source.ended;
     }, SMALL),
 );
 
@@ -165,7 +156,7 @@ onEachBackend(
   (backend, random) =>
     withSite(backend, async ({ capability, endpoint, port }) => {
       const connections = scale(60, 2000);
-      const source = startSource(port, connections, 100);
+      const source = await startSource(port, connections, 100);
       let accepted = 0;
       let aborted = 0;
       while (accepted < connections) {
@@ -182,7 +173,7 @@ onEachBackend(
         }
       }
       assert(aborted > 0, "nothing was aborted");
-      await source;
+      await source.ended;
       assertEquals(capability.stats().sockets, 1, "only the endpoint is left");
     }),
 );

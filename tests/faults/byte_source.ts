@@ -2,15 +2,16 @@
  * A foreign process as peer: it connects to `port` as often as told, and sends the counted sequence
  * of bytes over each connection, in pieces of random length with random pauses between them.
  *
- *     deno run --allow-net=127.0.0.1 byte_source.ts PORT CONNECTIONS BYTES SEED
+ *     deno run -A byte_source.ts PORT CONNECTIONS BYTES SEED [HOSTNAME]
  *
  * @module
  */
 
 import { Random } from "../support/seed.ts";
-import { sequence } from "./sequence.ts";
+import { sequence } from "../support/sequence.ts";
 
 const [port, connections, bytes, seed] = Deno.args.map(Number);
+const hostname = Deno.args[4] ?? "127.0.0.1";
 
 /** What the receiver meets: bytes that wait already, and bytes that come while it waits. */
 function pause(random: Random): Promise<unknown> {
@@ -21,7 +22,7 @@ function pause(random: Random): Promise<unknown> {
 }
 
 async function connectAndSend(random: Random): Promise<void> {
-  using client = await Deno.connect({ hostname: "127.0.0.1", port });
+  using client = await Deno.connect({ hostname, port });
   for (let sent = 0; sent < bytes;) {
     const length = Math.min(bytes - sent, random.integer(1, random.chance(0.1) ? 20_000 : 200));
     const piece = sequence(sent, length);

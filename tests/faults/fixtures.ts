@@ -6,20 +6,19 @@
 
 import { assertEquals } from "@std/assert";
 import {
-  type Lease,
   type ListenOptions,
   NetworkCapability,
   type RingOptions,
   TcpEndpoint,
   type TcpStream,
 } from "../../mod.ts";
-import { sequence, sequenceByte } from "./sequence.ts";
+import { sequence, SequenceCheck } from "../support/sequence.ts";
 import { kernelRefusal } from "../support/kernel.ts";
 import { assertNoLeaks } from "../support/leaks.ts";
-import { type Random, withSeed } from "../support/seed.ts";
+import { type Random, scale, withSeed } from "../support/seed.ts";
 import { skipUnless } from "../support/skip.ts";
 
-export { sequence };
+export { sequence, SequenceCheck };
 
 /** The backends that faults are tried on. */
 export type Backend = "kernel" | "host";
@@ -28,7 +27,7 @@ export type Backend = "kernel" | "host";
 export const BACKENDS: readonly Backend[] = ["kernel", "host"];
 
 /** No fault test takes as long; one that does has found a fault. */
-const TEST_LIMIT_MS = 40_000;
+const TEST_LIMIT_MS = scale(40_000, 3_600_000);
 
 const kernelReason = kernelRefusal();
 
@@ -37,6 +36,8 @@ export interface Needs {
   readonly backends?: readonly Backend[];
   readonly condition?: boolean;
   readonly reason?: string;
+  /** How long the test may take, in milliseconds. */
+  readonly limitMs?: number;
 }
 
 /** Defines one test for each backend. */
@@ -45,13 +46,13 @@ export function onEachBackend(
   body: (backend: Backend, random: Random) => Promise<void>,
   needs: Needs = {},
 ): void {
-  const { backends = BACKENDS, condition = true, reason = "" } = needs;
+  const { backends = BACKENDS, condition = true, reason = "", limitMs = TEST_LIMIT_MS } = needs;
   for (const backend of backends) {
     const canRun = condition && (backend !== "kernel" || kernelReason === undefined);
     const why = condition ? kernelReason ?? "" : reason;
     Deno.test({
       ...skipUnless(`${name} (${backend})`, canRun, why),
-      fn: withSeed((random) => within(name, body(backend, random), TEST_LIMIT_MS)),
+      fn: withSeed((random) => within(name, body(backend, random), limitMs)),
     });
   }
 }
@@ -104,24 +105,6 @@ export async function serveEcho(endpoint: TcpEndpoint): Promise<void> {
   const streams: Promise<void>[] = [];
   for await (const stream of endpoint) streams.push(echo(stream).catch(() => {}));
   await Promise.all(streams);
-}
-
-/** Follows the sequence and stops at the first byte that is lost, doubled or wrong. */
-export class SequenceCheck {
-  received = 0;
-
-  take(bytes: Uint8Array): void {
-    for (const byte of bytes) {
-      const expected = sequenceByte(this.received);
-      if (byte !== expected) assertEquals(byte, expected, `byte ${this.received}`);
-      this.received++;
-    }
-  }
-
-  takeLease(lease: Lease): void {
-    this.take(lease.bytes);
-    lease.release();
-  }
 }
 
 /** One echo over a plain Deno connection: proves that the site still serves. */

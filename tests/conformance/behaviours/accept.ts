@@ -118,16 +118,19 @@ behaviour("breaking out of the iteration closes the endpoint", async (t) => {
   assertNetError(error, { code: "ECONNREFUSED" });
 });
 
-behaviour("close() ends a pending iteration, and iterating a closed endpoint ends at once", async (t) => {
-  const endpoint = await t.listen();
-  const iterator = endpoint[Symbol.asyncIterator]();
-  const next = iterator.next();
-  assert(await t.isPending(next));
-  endpoint.close();
-  assertEquals(await next, { done: true, value: undefined });
-  assertEquals(await iterator.next(), { done: true, value: undefined });
-  for await (const _ of endpoint) throw new Error("a closed endpoint accepted");
-});
+behaviour(
+  "close() ends a pending iteration, and iterating a closed endpoint ends at once",
+  async (t) => {
+    const endpoint = await t.listen();
+    const iterator = endpoint[Symbol.asyncIterator]();
+    const next = iterator.next();
+    assert(await t.isPending(next));
+    endpoint.close();
+    assertEquals(await next, { done: true, value: undefined });
+    assertEquals(await iterator.next(), { done: true, value: undefined });
+    for await (const _ of endpoint) throw new Error("a closed endpoint accepted");
+  },
+);
 
 behaviour("close() rejects a pending accept() with BadResource", async (t) => {
   const endpoint = await t.listen();

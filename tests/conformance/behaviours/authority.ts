@@ -4,7 +4,14 @@
  * @module
  */
 
-import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import { theme } from "../behaviour.ts";
 import { counted, receiveExactly, TOO_MUCH, utf8 } from "../bytes.ts";
 import { assertNetError, freePort, reasonOf } from "../expect.ts";
@@ -30,23 +37,26 @@ function assertNetErrorWithoutCode(error: unknown, operation: string): void {
   assertEquals(error.operation, operation);
 }
 
-behaviour("a right that was not granted is NotCapable, with the right and the address", async (t) => {
-  const endpoint = await t.listen();
-  const remote = `127.0.0.1:${endpoint.addr.port}`;
-  const denied: (readonly [NetworkRights, string])[] = [
-    [{}, "tcp"],
-    [{ tcp: true }, "connect"],
-    [{ tcp: true, connect: ["tcp://10.0.0.0/8:*"] }, "connect"],
-    [{ tcp: true, connect: [`tcp://127.0.0.1:${endpoint.addr.port + 1}`] }, "connect"],
-    [{ tcp: true, connect: ["tcp://*.example.com:*"] }, "connect"],
-  ];
-  for (const [rights, right] of denied) {
-    const error = await assertRejects(() => t.capability.derive(rights).connect(remote));
-    assertDenied(error, right, "connect");
-    assertEquals((error as unknown as { address: string }).address.includes(remote), true);
-  }
-  assertEquals(t.capability.stats().denied, denied.length);
-});
+behaviour(
+  "a right that was not granted is NotCapable, with the right and the address",
+  async (t) => {
+    const endpoint = await t.listen();
+    const remote = `127.0.0.1:${endpoint.addr.port}`;
+    const denied: (readonly [NetworkRights, string])[] = [
+      [{}, "tcp"],
+      [{ tcp: true }, "connect"],
+      [{ tcp: true, connect: ["tcp://10.0.0.0/8:*"] }, "connect"],
+      [{ tcp: true, connect: [`tcp://127.0.0.1:${endpoint.addr.port + 1}`] }, "connect"],
+      [{ tcp: true, connect: ["tcp://*.example.com:*"] }, "connect"],
+    ];
+    for (const [rights, right] of denied) {
+      const error = await assertRejects(() => t.capability.derive(rights).connect(remote));
+      assertDenied(error, right, "connect");
+      assertEquals((error as unknown as { address: string }).address.includes(remote), true);
+    }
+    assertEquals(t.capability.stats().denied, denied.length);
+  },
+);
 
 behaviour("what a rule admits works, under a derived capability", async (t) => {
   const derived = t.capability.derive(LOOPBACK);
@@ -108,7 +118,9 @@ behaviour("deriving more than there is throws NotCapable", (t) => {
 });
 
 behaviour("a malformed rule is a TypeError with the position", (t) => {
-  for (const rule of ["tcp//x:1", "tcp://", "tcp://1.2.3.4/33:*", "tcp://x:port", "ftp://x:1", ""]) {
+  for (
+    const rule of ["tcp//x:1", "tcp://", "tcp://1.2.3.4/33:*", "tcp://x:port", "ftp://x:1", ""]
+  ) {
     const derive = () => t.capability.derive({ tcp: true, connect: [rule as Rule] });
     assertThrows(derive, TypeError, "position", rule);
   }
@@ -140,46 +152,52 @@ behaviour("a rule that names localhost leads to loopback", async (t) => {
   assertDenied(await reasonOf(derived.connect(endpoint.addr)), "connect", "connect");
 });
 
-behaviour("a name rule admits public addresses only, unless a network rule admits them too", async (t) => {
-  const endpoint = await t.listen();
-  const name = Deno.hostname();
-  const found = await t.capability.resolve(name, { family: "IPv4" }).catch(() => []);
-  // Only where the hosts file names this machine is there a name that leads to loopback.
-  if (found[0]?.host !== "127.0.0.1") return;
-  const remote = `${name}:${endpoint.addr.port}`;
-  const byName = t.capability.derive({ tcp: true, connect: [`tcp://${name}:*`] });
-  assertInstanceOf(await reasonOf(byName.connect(remote)), Deno.errors.NotCapable);
-  const rules: Rule[] = [`tcp://${name}:*`, "tcp://127.0.0.0/8:*"];
-  const accepting = endpoint.accept();
-  const stream = await t.capability.derive({ tcp: true, connect: rules }).connect(remote);
-  await stream.close();
-  await (await accepting).close();
-});
+behaviour(
+  "a name rule admits public addresses only, unless a network rule admits them too",
+  async (t) => {
+    const endpoint = await t.listen();
+    const name = Deno.hostname();
+    const found = await t.capability.resolve(name, { family: "IPv4" }).catch(() => []);
+    // Only where the hosts file names this machine is there a name that leads to loopback.
+    if (found[0]?.host !== "127.0.0.1") return;
+    const remote = `${name}:${endpoint.addr.port}`;
+    const byName = t.capability.derive({ tcp: true, connect: [`tcp://${name}:*`] });
+    assertInstanceOf(await reasonOf(byName.connect(remote)), Deno.errors.NotCapable);
+    const rules: Rule[] = [`tcp://${name}:*`, "tcp://127.0.0.0/8:*"];
+    const accepting = endpoint.accept();
+    const stream = await t.capability.derive({ tcp: true, connect: rules }).connect(remote);
+    await stream.close();
+    await (await accepting).close();
+  },
+);
 
-behaviour("revoke() ends what is in flight with NotCapable, and its cause is the reason", async (t) => {
-  const derived = t.capability.derive({ tcp: true, connect: true, listen: true });
-  const { client, server, endpoint } = await t.pair({}, derived);
-  const pending = [
-    client.receive(),
-    client.send(counted(TOO_MUCH)),
-    endpoint.accept(),
-    endpoint[Symbol.asyncIterator]().next(),
-  ].map(reasonOf);
-  await t.barrier();
-  const reason = new Error("contract ended");
-  const report = await derived.revoke(reason);
-  assertEquals(report.sockets, 3);
-  assertInstanceOf((await server.closed).reason, Deno.errors.NotCapable);
-  for (const [index, outcome] of pending.entries()) {
-    const error = await outcome;
-    assertInstanceOf(error, Deno.errors.NotCapable, `operation ${index}`);
-    assertInstanceOf(error, NetError);
-    assertStrictEquals(error.cause, reason);
-  }
-  const { reason: why } = await client.closed;
-  assertInstanceOf(why, Deno.errors.NotCapable);
-  assertStrictEquals(why.cause, reason);
-});
+behaviour(
+  "revoke() ends what is in flight with NotCapable, and its cause is the reason",
+  async (t) => {
+    const derived = t.capability.derive({ tcp: true, connect: true, listen: true });
+    const { client, server, endpoint } = await t.pair({}, derived);
+    const pending = [
+      client.receive(),
+      client.send(counted(TOO_MUCH)),
+      endpoint.accept(),
+      endpoint[Symbol.asyncIterator]().next(),
+    ].map(reasonOf);
+    await t.barrier();
+    const reason = new Error("contract ended");
+    const report = await derived.revoke(reason);
+    assertEquals(report.sockets, 3);
+    assertInstanceOf((await server.closed).reason, Deno.errors.NotCapable);
+    for (const [index, outcome] of pending.entries()) {
+      const error = await outcome;
+      assertInstanceOf(error, Deno.errors.NotCapable, `operation ${index}`);
+      assertInstanceOf(error, NetError);
+      assertStrictEquals(error.cause, reason);
+    }
+    const { reason: why } = await client.closed;
+    assertInstanceOf(why, Deno.errors.NotCapable);
+    assertStrictEquals(why.cause, reason);
+  },
+);
 
 behaviour("after revoke() nothing begins, and nothing is left", async (t) => {
   const derived = t.capability.derive({ tcp: true, connect: true, listen: true });
@@ -210,7 +228,9 @@ behaviour("revoke() under full load ends everything and leaves nothing", async (
     }
   })()));
   let moved = 0;
-  const clients = await Promise.all(Array.from({ length: 16 }, () => derived.connect(endpoint.addr)));
+  const clients = await Promise.all(
+    Array.from({ length: 16 }, () => derived.connect(endpoint.addr)),
+  );
   const loads = clients.flatMap((client) => [
     reasonOf((async () => {
       for (;;) await client.send(counted(5000));
@@ -235,19 +255,22 @@ behaviour("revoke() under full load ends everything and leaves nothing", async (
   }
 });
 
-behaviour("a connect() that is under way when its capability is revoked leaves nothing", async (t) => {
-  const endpoint = await t.listen();
-  for (let round = 0; round < 20; round++) {
-    const derived = t.capability.derive({ tcp: true, connect: true });
-    const connecting = reasonOf(derived.connect(endpoint.addr));
-    const hops = t.random.integer(0, 30);
-    for (let hop = 0; hop < hops; hop++) await null;
-    await derived.revoke("too late");
-    const error = await connecting;
-    if (error !== undefined) assertInstanceOf(error, Deno.errors.NotCapable);
-  }
-  endpoint.close();
-});
+behaviour(
+  "a connect() that is under way when its capability is revoked leaves nothing",
+  async (t) => {
+    const endpoint = await t.listen();
+    for (let round = 0; round < 20; round++) {
+      const derived = t.capability.derive({ tcp: true, connect: true });
+      const connecting = reasonOf(derived.connect(endpoint.addr));
+      const hops = t.random.integer(0, 30);
+      for (let hop = 0; hop < hops; hop++) await null;
+      await derived.revoke("too late");
+      const error = await connecting;
+      if (error !== undefined) assertInstanceOf(error, Deno.errors.NotCapable);
+    }
+    endpoint.close();
+  },
+);
 
 const limits = theme("limits");
 
@@ -274,22 +297,28 @@ limits("the limit sockets answers EMFILE and names itself", async (t) => {
   await second.close();
 });
 
-limits("an accepted connection over the limit is refused and counted, and the endpoint goes on", async (t) => {
-  const derived = t.capability.derive({ tcp: true, listen: true, limits: { sockets: 2 } });
-  const endpoint = await t.listen({}, derived);
-  const accepting = endpoint.accept();
-  const first = await t.connect(endpoint.addr);
-  const server = await accepting;
-  const second = await t.connect(endpoint.addr);
-  assertEquals(await reasonOf(second.receive().then((lease) => assertEquals(lease, null))), undefined);
-  assertEquals(endpoint.stats().refused, 1);
-  assertEquals(t.capability.stats().refused, 1);
-  await server.close();
-  const again = endpoint.accept();
-  await t.connect(endpoint.addr);
-  await (await again).close();
-  await first.close();
-});
+limits(
+  "an accepted connection over the limit is refused and counted, and the endpoint goes on",
+  async (t) => {
+    const derived = t.capability.derive({ tcp: true, listen: true, limits: { sockets: 2 } });
+    const endpoint = await t.listen({}, derived);
+    const accepting = endpoint.accept();
+    const first = await t.connect(endpoint.addr);
+    const server = await accepting;
+    const second = await t.connect(endpoint.addr);
+    assertEquals(
+      await reasonOf(second.receive().then((lease) => assertEquals(lease, null))),
+      undefined,
+    );
+    assertEquals(endpoint.stats().refused, 1);
+    assertEquals(t.capability.stats().refused, 1);
+    await server.close();
+    const again = endpoint.accept();
+    await t.connect(endpoint.addr);
+    await (await again).close();
+    await first.close();
+  },
+);
 
 limits("the limit of a parent counts what its children hold", async (t) => {
   const parent = t.capability.derive({ tcp: true, connect: true, limits: { sockets: 1 } });
@@ -302,7 +331,11 @@ limits("the limit of a parent counts what its children hold", async (t) => {
 });
 
 limits("acceptsPerSecond is backpressure", async (t) => {
-  const derived = t.capability.derive({ tcp: true, listen: true, limits: { acceptsPerSecond: 50 } });
+  const derived = t.capability.derive({
+    tcp: true,
+    listen: true,
+    limits: { acceptsPerSecond: 50 },
+  });
   const endpoint = await t.listen({}, derived);
   const count = 60;
   const accepted = (async () => {

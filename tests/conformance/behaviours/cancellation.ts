@@ -4,13 +4,25 @@
  * @module
  */
 
-import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+} from "@std/assert";
 import { theme } from "../behaviour.ts";
 import { counted, readExactly, receiveExactly, TOO_MUCH, utf8 } from "../bytes.ts";
 import { closeQuietly } from "../context.ts";
 import { assertNetError, reasonOf } from "../expect.ts";
 import { silentListener } from "../peers.ts";
-import { type Lease, NetError, type OpOptions, PartialSendError, type TcpStream } from "../../../mod.ts";
+import {
+  type Lease,
+  NetError,
+  type OpOptions,
+  PartialSendError,
+  type TcpStream,
+} from "../../../mod.ts";
 
 const behaviour = theme("cancellation");
 
@@ -27,19 +39,22 @@ function readers(stream: TcpStream): Record<string, (options: OpOptions) => Prom
   };
 }
 
-behaviour("an aborted receive rejects with the signal's own reason, and the stream goes on", async (t) => {
-  const { stream, peer } = await t.accepted();
-  for (const [name, read] of Object.entries(readers(stream))) {
-    const controller = new AbortController();
-    const reason = { why: name };
-    const reading = reasonOf(read({ signal: controller.signal }));
-    assert(await t.isPending(reading), name);
-    controller.abort(reason);
-    assertStrictEquals(await reading, reason, name);
-    await peer.write(utf8(name));
-    assertEquals(await receiveExactly(stream, name.length), utf8(name));
-  }
-});
+behaviour(
+  "an aborted receive rejects with the signal's own reason, and the stream goes on",
+  async (t) => {
+    const { stream, peer } = await t.accepted();
+    for (const [name, read] of Object.entries(readers(stream))) {
+      const controller = new AbortController();
+      const reason = { why: name };
+      const reading = reasonOf(read({ signal: controller.signal }));
+      assert(await t.isPending(reading), name);
+      controller.abort(reason);
+      assertStrictEquals(await reading, reason, name);
+      await peer.write(utf8(name));
+      assertEquals(await receiveExactly(stream, name.length), utf8(name));
+    }
+  },
+);
 
 behaviour("a signal that is aborted already takes nothing", async (t) => {
   const { stream, peer } = await t.accepted();
@@ -107,21 +122,24 @@ behaviour("an operation that ends leaves no listener on its signal", async (t) =
   assertEquals(listeners, 0);
 });
 
-behaviour("an aborted accept() rejects, and the next connection goes to the next accept()", async (t) => {
-  const endpoint = await t.listen();
-  const controller = new AbortController();
-  const reason = new Error("nobody came");
-  const first = reasonOf(endpoint.accept({ signal: controller.signal }));
-  const second = endpoint.accept();
-  assert(await t.isPending(first));
-  controller.abort(reason);
-  assertStrictEquals(await first, reason);
-  const peer = await Deno.connect({ hostname: "127.0.0.1", port: endpoint.addr.port });
-  t.defer(() => closeQuietly(peer));
-  const stream = await second;
-  assertEquals(stream.remoteAddr.port, peer.localAddr.port);
-  await stream.close();
-});
+behaviour(
+  "an aborted accept() rejects, and the next connection goes to the next accept()",
+  async (t) => {
+    const endpoint = await t.listen();
+    const controller = new AbortController();
+    const reason = new Error("nobody came");
+    const first = reasonOf(endpoint.accept({ signal: controller.signal }));
+    const second = endpoint.accept();
+    assert(await t.isPending(first));
+    controller.abort(reason);
+    assertStrictEquals(await first, reason);
+    const peer = await Deno.connect({ hostname: "127.0.0.1", port: endpoint.addr.port });
+    t.defer(() => closeQuietly(peer));
+    const stream = await second;
+    assertEquals(stream.remoteAddr.port, peer.localAddr.port);
+    await stream.close();
+  },
+);
 
 behaviour("an aborted connect() rejects with the reason and leaves no socket", async (t) => {
   const address = silentListener(t);
@@ -135,44 +153,50 @@ behaviour("an aborted connect() rejects with the reason and leaves no socket", a
   assertEquals(t.capability.stats().sockets, before - 1);
 });
 
-behaviour("an aborted send() that moved nothing rejects with the reason, and others go on", async (t) => {
-  const { stream, peer } = await t.connected();
-  const length = TOO_MUCH;
-  const first = stream.send(counted(length));
-  assert(await t.isPending(first));
-  const controller = new AbortController();
-  const second = reasonOf(stream.send(utf8("never sent"), { signal: controller.signal }));
-  const third = stream.send(counted(1000, length));
-  controller.abort("changed my mind");
-  assertEquals(await second, "changed my mind");
-  const bytes = await readExactly(peer, length + 1000);
-  assertEquals(await first, length);
-  assertEquals(await third, 1000);
-  assertEquals(bytes.subarray(length), counted(1000, length));
-});
+behaviour(
+  "an aborted send() that moved nothing rejects with the reason, and others go on",
+  async (t) => {
+    const { stream, peer } = await t.connected();
+    const length = TOO_MUCH;
+    const first = stream.send(counted(length));
+    assert(await t.isPending(first));
+    const controller = new AbortController();
+    const second = reasonOf(stream.send(utf8("never sent"), { signal: controller.signal }));
+    const third = stream.send(counted(1000, length));
+    controller.abort("changed my mind");
+    assertEquals(await second, "changed my mind");
+    const bytes = await readExactly(peer, length + 1000);
+    assertEquals(await first, length);
+    assertEquals(await third, 1000);
+    assertEquals(bytes.subarray(length), counted(1000, length));
+  },
+);
 
-behaviour("a send() aborted after its first byte rejects with PartialSendError and ends the write side", async (t) => {
-  const { stream, peer } = await t.connected();
-  const controller = new AbortController();
-  const reason = new Error("enough");
-  const sending = reasonOf(stream.send(counted(TOO_MUCH), { signal: controller.signal }));
-  assert(await t.isPending(sending));
-  controller.abort(reason);
-  const error = await sending;
-  assertInstanceOf(error, PartialSendError);
-  assertInstanceOf(error, NetError);
-  assertNetError(error, { code: "ECANCELED", errno: 125, operation: "send" });
-  assertStrictEquals(error.cause, reason);
-  const moved = error.bytesTransferred;
-  assert(moved > 0 && moved < TOO_MUCH, `${moved} bytes were moved`);
-  const later = await assertRejects(() => stream.send(utf8("more")));
-  assertInstanceOf(later, NetError);
-  const bytes = await readExactly(peer, TOO_MUCH);
-  assertEquals(bytes.length, moved, "the peer received what was said to be sent");
-  assertEquals(bytes.subarray(moved - 8), counted(8, moved - 8));
-  await peer.write(utf8("the read side lives"));
-  assertEquals(await receiveExactly(stream, 19), utf8("the read side lives"));
-});
+behaviour(
+  "a send() aborted after its first byte rejects with PartialSendError and ends the write side",
+  async (t) => {
+    const { stream, peer } = await t.connected();
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const sending = reasonOf(stream.send(counted(TOO_MUCH), { signal: controller.signal }));
+    assert(await t.isPending(sending));
+    controller.abort(reason);
+    const error = await sending;
+    assertInstanceOf(error, PartialSendError);
+    assertInstanceOf(error, NetError);
+    assertNetError(error, { code: "ECANCELED", errno: 125, operation: "send" });
+    assertStrictEquals(error.cause, reason);
+    const moved = error.bytesTransferred;
+    assert(moved > 0 && moved < TOO_MUCH, `${moved} bytes were moved`);
+    const later = await assertRejects(() => stream.send(utf8("more")));
+    assertInstanceOf(later, NetError);
+    const bytes = await readExactly(peer, TOO_MUCH);
+    assertEquals(bytes.length, moved, "the peer received what was said to be sent");
+    assertEquals(bytes.subarray(moved - 8), counted(8, moved - 8));
+    await peer.write(utf8("the read side lives"));
+    assertEquals(await receiveExactly(stream, 19), utf8("the read side lives"));
+  },
+);
 
 behaviour("what was queued behind a partial send is refused, not sent", async (t) => {
   const { stream, peer } = await t.connected();

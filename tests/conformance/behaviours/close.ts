@@ -6,7 +6,16 @@
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { theme } from "../behaviour.ts";
-import { counted, Counting, readExactly, readToEnd, receiveExactly, TOO_MUCH, utf8, writeCounted } from "../bytes.ts";
+import {
+  counted,
+  Counting,
+  readExactly,
+  readToEnd,
+  receiveExactly,
+  TOO_MUCH,
+  utf8,
+  writeCounted,
+} from "../bytes.ts";
 import { assertNetError, reasonOf } from "../expect.ts";
 
 const behaviour = theme("close");
@@ -167,7 +176,7 @@ half("both sides half-close, and both read to the end", async (t) => {
 
 half("closeWrite() lets what was queued leave first", async (t) => {
   const { stream, peer } = await t.connected();
-  const length = 12_000_000;
+  const length = TOO_MUCH;
   const sending = stream.send(counted(length));
   const closing = stream.closeWrite();
   const bytes = await readToEnd(peer);
@@ -220,11 +229,14 @@ half("shutdown() of anything else is a TypeError", async (t) => {
   assertThrows(() => stream.allocBuffer(0), RangeError);
 });
 
-half("a stream whose peer closed is ended, not closed: close() is still to be called", async (t) => {
-  const { stream, peer } = await t.accepted();
-  peer.close();
-  assertEquals(await stream.receive(), null);
-  assertEquals(t.capability.stats().sockets, 1);
-  await stream.close();
-  assertEquals(t.capability.stats().sockets, 0);
-});
+half(
+  "a stream whose peer closed is ended, not closed: close() is still to be called",
+  async (t) => {
+    const { stream, peer } = await t.accepted();
+    peer.close();
+    assertEquals(await stream.receive(), null);
+    assertEquals(t.capability.stats().sockets, 1);
+    await stream.close();
+    assertEquals(t.capability.stats().sockets, 0);
+  },
+);

@@ -21,7 +21,9 @@ behaviour("connect() reaches a stranger's listener", async (t) => {
 behaviour("connect() takes a Deno.NetAddr, text and a SocketAddress", async (t) => {
   const endpoint = await t.listen();
   const { port } = endpoint.addr;
-  for (const address of [endpoint.addr, `127.0.0.1:${port}`, SocketAddress.parse(`127.1:${port}`)]) {
+  for (
+    const address of [endpoint.addr, `127.0.0.1:${port}`, SocketAddress.parse(`127.1:${port}`)]
+  ) {
     const accepting = endpoint.accept();
     const stream = await TcpStream.connect(address, t.capability);
     assertEquals(stream.remoteAddr, { transport: "tcp", hostname: "127.0.0.1", port });

@@ -13,25 +13,28 @@ import { PartialSendError } from "../../../mod.ts";
 
 const behaviour = theme("deadlines");
 
-behaviour("a receive past its deadline rejects with TimedOut, and the stream goes on", async (t) => {
-  const { stream, peer } = await t.accepted();
-  using buffer = stream.allocBuffer(10);
-  const reads = [
-    () => stream.receive({ timeoutMs: 10 }),
-    () => stream.read(new Uint8Array(10), { timeoutMs: 10 }),
-    () => stream.recvZeroCopy(buffer, { timeoutMs: 10 }),
-    () => stream.receiveMany({ timeoutMs: 10 }).next(),
-  ];
-  for (const read of reads) {
-    const started = performance.now();
-    const error = await assertRejects(read);
-    assert(performance.now() - started >= 9, "it fired before its time");
-    assertNetError(error, { code: "ETIMEDOUT", operation: "receive", remote: stream.remoteName });
-    assertInstanceOf(error, Deno.errors.TimedOut);
-    await peer.write(utf8("on"));
-    assertEquals(await receiveExactly(stream, 2), utf8("on"));
-  }
-});
+behaviour(
+  "a receive past its deadline rejects with TimedOut, and the stream goes on",
+  async (t) => {
+    const { stream, peer } = await t.accepted();
+    using buffer = stream.allocBuffer(10);
+    const reads = [
+      () => stream.receive({ timeoutMs: 10 }),
+      () => stream.read(new Uint8Array(10), { timeoutMs: 10 }),
+      () => stream.recvZeroCopy(buffer, { timeoutMs: 10 }),
+      () => stream.receiveMany({ timeoutMs: 10 }).next(),
+    ];
+    for (const read of reads) {
+      const started = performance.now();
+      const error = await assertRejects(read);
+      assert(performance.now() - started >= 9, "it fired before its time");
+      assertNetError(error, { code: "ETIMEDOUT", operation: "receive", remote: stream.remoteName });
+      assertInstanceOf(error, Deno.errors.TimedOut);
+      await peer.write(utf8("on"));
+      assertEquals(await receiveExactly(stream, 2), utf8("on"));
+    }
+  },
+);
 
 behaviour("a deadline that is not reached does nothing", async (t) => {
   const { stream, peer } = await t.accepted();
@@ -87,15 +90,18 @@ behaviour("connect() past its deadline rejects with TimedOut and leaves no socke
   assertEquals(t.capability.stats().sockets, 0);
 });
 
-behaviour("send() past its deadline rejects with PartialSendError and ends the write side", async (t) => {
-  const { stream, peer } = await t.connected();
-  const error = await assertRejects(() => stream.send(counted(TOO_MUCH), { timeoutMs: 30 }));
-  assertInstanceOf(error, PartialSendError);
-  assertNetError(error, { code: "ETIMEDOUT", errno: 110, operation: "send" });
-  assertNetError(error.cause, { code: "ETIMEDOUT" });
-  const bytes = await readExactly(peer, TOO_MUCH);
-  assertEquals(bytes.length, error.bytesTransferred);
-});
+behaviour(
+  "send() past its deadline rejects with PartialSendError and ends the write side",
+  async (t) => {
+    const { stream, peer } = await t.connected();
+    const error = await assertRejects(() => stream.send(counted(TOO_MUCH), { timeoutMs: 30 }));
+    assertInstanceOf(error, PartialSendError);
+    assertNetError(error, { code: "ETIMEDOUT", errno: 110, operation: "send" });
+    assertNetError(error.cause, { code: "ETIMEDOUT" });
+    const bytes = await readExactly(peer, TOO_MUCH);
+    assertEquals(bytes.length, error.bytesTransferred);
+  },
+);
 
 behaviour("send() that waits past its deadline behind another moved nothing", async (t) => {
   const { stream, peer } = await t.connected();
@@ -118,7 +124,11 @@ behaviour("an impossible deadline is a RangeError", async (t) => {
     await assertRejects(() => client.receive(options), RangeError, "timeoutMs");
     await assertRejects(() => server.send(utf8("x"), options), RangeError, "timeoutMs");
     await assertRejects(() => endpoint.accept(options), RangeError, "timeoutMs");
-    await assertRejects(() => t.capability.connect("127.0.0.1:1", options), RangeError, "timeoutMs");
+    await assertRejects(
+      () => t.capability.connect("127.0.0.1:1", options),
+      RangeError,
+      "timeoutMs",
+    );
   }
 });
 

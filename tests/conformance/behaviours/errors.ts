@@ -55,17 +55,20 @@ const BAD: readonly (readonly [unknown, typeof TypeError | typeof RangeError, st
   [{ hostname: "127.0.0.1", port: 80, prot: 1 }, TypeError, "prot"],
 ];
 
-behaviour("a bad address is a TypeError or a RangeError that names value and position", async (t) => {
-  for (const [address, Class, part] of BAD) {
-    for (const use of ["listen", "connect"] as const) {
-      const error = await reasonOf(t.capability[use](address as string));
-      const what = `${use} ${JSON.stringify(address)}: ${error}`;
-      assert(error instanceof Class, what);
-      assert(error.message.includes(part), what);
+behaviour(
+  "a bad address is a TypeError or a RangeError that names value and position",
+  async (t) => {
+    for (const [address, Class, part] of BAD) {
+      for (const use of ["listen", "connect"] as const) {
+        const error = await reasonOf(t.capability[use](address as string));
+        const what = `${use} ${JSON.stringify(address)}: ${error}`;
+        assert(error instanceof Class, what);
+        assert(error.message.includes(part), what);
+      }
     }
-  }
-  assertEquals(t.capability.stats().sockets, 0);
-});
+    assertEquals(t.capability.stats().sockets, 0);
+  },
+);
 
 behaviour("every spelling of loopback is the same address", async (t) => {
   const endpoint = await t.listen();
@@ -103,8 +106,7 @@ behaviour("listen() takes a name of the hosts file", async (t) => {
 });
 
 behaviour("resolve() answers addresses as they are and names from the hosts file", async (t) => {
-  const texts = async (name: string) =>
-    (await t.capability.resolve(name)).map(({ host }) => host);
+  const texts = async (name: string) => (await t.capability.resolve(name)).map(({ host }) => host);
   assertEquals(await texts("192.0.2.7"), ["192.0.2.7"]);
   assertEquals(await texts("2001:db8::1"), ["2001:db8::1"]);
   const found = await texts("localhost");

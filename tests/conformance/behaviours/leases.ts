@@ -4,9 +4,23 @@
  * @module
  */
 
-import { assert, assertEquals, assertNotStrictEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertNotStrictEquals,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { theme } from "../behaviour.ts";
-import { counted, drainCounted, readExactly, receiveExactly, TOO_MUCH, utf8, writeCounted } from "../bytes.ts";
+import {
+  counted,
+  drainCounted,
+  readExactly,
+  receiveExactly,
+  TOO_MUCH,
+  utf8,
+  writeCounted,
+} from "../bytes.ts";
 import { assertNetError } from "../expect.ts";
 import type { Lease } from "../../../mod.ts";
 
@@ -22,7 +36,9 @@ behaviour("release() is idempotent, and the bytes are gone after it", async (t) 
   lease.release();
   lease[Symbol.dispose]();
   assertEquals(t.capability.stats().leases, 0);
-  for (const use of [() => lease.bytes, () => lease.length, () => lease.copy(), () => lease.retain()]) {
+  for (
+    const use of [() => lease.bytes, () => lease.length, () => lease.copy(), () => lease.retain()]
+  ) {
     assertThrows(use, TypeError, "released");
   }
 });
@@ -125,20 +141,23 @@ behaviour("read() copies, so it goes on although leases are hoarded", async (t) 
   assertEquals(lease!.length, 1);
 });
 
-behaviour("receiveMany() whose leases are all retained ends with ENOBUFS, and the stream goes on", async (t) => {
-  const { stream, peer } = await t.accepted({ leasesPerStream: 4 });
-  const held: Lease[] = [];
-  await peer.write(utf8("x"));
-  const error = await assertRejects(async () => {
-    for await (const lease of stream.receiveMany()) {
-      held.push(lease.retain());
-      await peer.write(utf8("x"));
-    }
-  });
-  assertNetError(error, { code: "ENOBUFS" });
-  held.forEach((lease) => lease.release());
-  assertEquals(await receiveExactly(stream, 1), utf8("x"));
-});
+behaviour(
+  "receiveMany() whose leases are all retained ends with ENOBUFS, and the stream goes on",
+  async (t) => {
+    const { stream, peer } = await t.accepted({ leasesPerStream: 4 });
+    const held: Lease[] = [];
+    await peer.write(utf8("x"));
+    const error = await assertRejects(async () => {
+      for await (const lease of stream.receiveMany()) {
+        held.push(lease.retain());
+        await peer.write(utf8("x"));
+      }
+    });
+    assertNetError(error, { code: "ENOBUFS" });
+    held.forEach((lease) => lease.release());
+    assertEquals(await receiveExactly(stream, 1), utf8("x"));
+  },
+);
 
 behaviour("leasesPerStream counts for connected streams too", async (t) => {
   const { stream, peer } = await t.connected({ leasesPerStream: 1 });

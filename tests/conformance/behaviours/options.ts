@@ -87,7 +87,11 @@ behaviour("a backlog is taken, and an impossible one is a RangeError", async (t)
   await t.connect(endpoint.addr);
   await (await accepting).close();
   for (const backlog of [0, -1, 1.5, 65536, NaN]) {
-    await assertRejects(() => t.capability.listen("127.0.0.1:0", { backlog }), RangeError, "backlog");
+    await assertRejects(
+      () => t.capability.listen("127.0.0.1:0", { backlog }),
+      RangeError,
+      "backlog",
+    );
   }
 });
 

@@ -6,19 +6,31 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { theme } from "../behaviour.ts";
-import { counted, Counting, drainCounted, receiveExactly, TOO_MUCH, utf8, writeAll, writeCounted } from "../bytes.ts";
+import {
+  counted,
+  Counting,
+  drainCounted,
+  receiveExactly,
+  TOO_MUCH,
+  utf8,
+  writeAll,
+  writeCounted,
+} from "../bytes.ts";
 import { assertNetError } from "../expect.ts";
 import { delay } from "@std/async";
 
 const behaviour = theme("receiveMany");
 
-behaviour("receiveMany() yields every byte in order and ends at the end of the stream", async (t) => {
-  const { stream, peer } = await t.accepted();
-  const length = 1_000_000;
-  const writing = writeAll(peer, counted(length)).then(() => peer.close());
-  assertEquals(await drainCounted(stream), length);
-  await writing;
-});
+behaviour(
+  "receiveMany() yields every byte in order and ends at the end of the stream",
+  async (t) => {
+    const { stream, peer } = await t.accepted();
+    const length = 1_000_000;
+    const writing = writeAll(peer, counted(length)).then(() => peer.close());
+    assertEquals(await drainCounted(stream), length);
+    await writing;
+  },
+);
 
 behaviour("receiveMany() releases each lease when the next one is asked for", async (t) => {
   const { stream, peer } = await t.accepted();
@@ -80,9 +92,13 @@ behaviour("return() of an iteration that never began is quiet", async (t) => {
 behaviour("throwing inside the loop stops receiving as break does", async (t) => {
   const { stream, peer } = await t.accepted();
   await peer.write(utf8("abc"));
-  await assertRejects(async () => {
-    for await (const _ of stream.receiveMany()) throw new RangeError("mine");
-  }, RangeError, "mine");
+  await assertRejects(
+    async () => {
+      for await (const _ of stream.receiveMany()) throw new RangeError("mine");
+    },
+    RangeError,
+    "mine",
+  );
   assertEquals(t.capability.stats().inFlight, 0);
   await peer.write(utf8("def"));
   assertEquals(await receiveExactly(stream, 3), utf8("def"));

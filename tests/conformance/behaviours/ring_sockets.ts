@@ -98,13 +98,16 @@ behaviour("an operation on what is no socket completes with ENOTSOCK", async (t)
   assertEquals(await raw.run(Op.SHUTDOWN, { fd, length: Shut.WR }), -Errno.ENOTSOCK);
 });
 
-behaviour("an address that is taken or not ours fails with EADDRINUSE or EADDRNOTAVAIL", async (t) => {
-  const { raw } = t;
-  const { address } = await raw.listener();
-  assertEquals(await bindAndListen(raw, address), -Errno.EADDRINUSE);
-  const foreign = SocketAddress.parse("192.0.2.1:0");
-  assertEquals(await bindAndListen(raw, foreign), -Errno.EADDRNOTAVAIL);
-});
+behaviour(
+  "an address that is taken or not ours fails with EADDRINUSE or EADDRNOTAVAIL",
+  async (t) => {
+    const { raw } = t;
+    const { address } = await raw.listener();
+    assertEquals(await bindAndListen(raw, address), -Errno.EADDRINUSE);
+    const foreign = SocketAddress.parse("192.0.2.1:0");
+    assertEquals(await bindAndListen(raw, foreign), -Errno.EADDRNOTAVAIL);
+  },
+);
 
 behaviour("BIND itself finds out that an address is taken or not ours", async (t) => {
   const { raw } = t;
@@ -114,17 +117,20 @@ behaviour("BIND itself finds out that an address is taken or not ours", async (t
   assertEquals(await bind(raw, await raw.socket(), foreign), -Errno.EADDRNOTAVAIL);
 });
 
-behaviour("BIND fails with EAFNOSUPPORT for another family and EINVAL for twice or too short", async (t) => {
-  const { raw } = t;
-  const six = SocketAddress.parse("[::1]:0");
-  assertEquals(await bind(raw, await raw.socket(), six), -Errno.EAFNOSUPPORT);
-  const twice = await raw.socket();
-  assertEquals(await bind(raw, twice, LOOPBACK), 0);
-  assertEquals(await bind(raw, twice, LOOPBACK), -Errno.EINVAL);
-  const { pointer } = raw.sockaddr(LOOPBACK);
-  const short = { fd: await raw.socket(), pointer, offset: 4 };
-  assertEquals(await raw.run(Op.BIND, short), -Errno.EINVAL);
-});
+behaviour(
+  "BIND fails with EAFNOSUPPORT for another family and EINVAL for twice or too short",
+  async (t) => {
+    const { raw } = t;
+    const six = SocketAddress.parse("[::1]:0");
+    assertEquals(await bind(raw, await raw.socket(), six), -Errno.EAFNOSUPPORT);
+    const twice = await raw.socket();
+    assertEquals(await bind(raw, twice, LOOPBACK), 0);
+    assertEquals(await bind(raw, twice, LOOPBACK), -Errno.EINVAL);
+    const { pointer } = raw.sockaddr(LOOPBACK);
+    const short = { fd: await raw.socket(), pointer, offset: 4 };
+    assertEquals(await raw.run(Op.BIND, short), -Errno.EINVAL);
+  },
+);
 
 /** What fails at LISTEN here may fail at BIND elsewhere. */
 async function bindAndListen(raw: Raw, address: SocketAddress): Promise<number> {
@@ -191,21 +197,24 @@ behaviour("multishot ACCEPT goes on with F_MORE until it is cancelled", async (t
   assertEquals(await accepting.next(), { result: -Errno.ECANCELED, flags: 0 });
 });
 
-behaviour("CONNECT fails with ECONNREFUSED, EISCONN, EAFNOSUPPORT and EINVAL as it should", async (t) => {
-  const { raw } = t;
-  const nobody = SocketAddress.parse(`127.0.0.1:${freePort()}`);
-  const refused = await raw.socket();
-  assertEquals(await connect(raw, refused, nobody), -Errno.ECONNREFUSED);
-  const { address } = await raw.listener();
-  const fd = await raw.socket();
-  assertEquals(await connect(raw, fd, address), 0);
-  assertEquals(await connect(raw, fd, address), -Errno.EISCONN);
-  const six = SocketAddress.parse(`[::1]:${address.port}`);
-  assertEquals(await connect(raw, await raw.socket(), six), -Errno.EAFNOSUPPORT);
-  const { pointer } = raw.sockaddr(address);
-  const short = { fd: await raw.socket(), pointer, offset: 4 };
-  assertEquals(await raw.run(Op.CONNECT, short), -Errno.EINVAL);
-});
+behaviour(
+  "CONNECT fails with ECONNREFUSED, EISCONN, EAFNOSUPPORT and EINVAL as it should",
+  async (t) => {
+    const { raw } = t;
+    const nobody = SocketAddress.parse(`127.0.0.1:${freePort()}`);
+    const refused = await raw.socket();
+    assertEquals(await connect(raw, refused, nobody), -Errno.ECONNREFUSED);
+    const { address } = await raw.listener();
+    const fd = await raw.socket();
+    assertEquals(await connect(raw, fd, address), 0);
+    assertEquals(await connect(raw, fd, address), -Errno.EISCONN);
+    const six = SocketAddress.parse(`[::1]:${address.port}`);
+    assertEquals(await connect(raw, await raw.socket(), six), -Errno.EAFNOSUPPORT);
+    const { pointer } = raw.sockaddr(address);
+    const short = { fd: await raw.socket(), pointer, offset: 4 };
+    assertEquals(await raw.run(Op.CONNECT, short), -Errno.EINVAL);
+  },
+);
 
 behaviour("a socket whose CONNECT failed can connect elsewhere", async (t) => {
   const { raw } = t;

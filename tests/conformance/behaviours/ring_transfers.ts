@@ -206,17 +206,22 @@ behaviour("transfers on a socket that is not connected fail", async (t) => {
   assert(sent === -Errno.EPIPE || sent === -Errno.ENOTCONN, `${sent}`);
 });
 
-behaviour("several RECVs on one socket share what comes: each byte goes to one of them", async (t) => {
-  const { raw } = t;
-  const { client, server } = await raw.pair();
-  const blocks = [raw.block(3), raw.block(3), raw.block(3)];
-  const receives = blocks.map((pointer) => raw.start(Op.RECV, { fd: server, pointer, length: 3 }));
-  await raw.send(client, utf8("aaabbbccc"));
-  for (const operation of receives) assertEquals(await operation.result(), 3);
-  // io_uring promises no order among them.
-  const texts = blocks.map((at) => new TextDecoder().decode(raw.read(at, 3)));
-  assertEquals(texts.sort(), ["aaa", "bbb", "ccc"]);
-});
+behaviour(
+  "several RECVs on one socket share what comes: each byte goes to one of them",
+  async (t) => {
+    const { raw } = t;
+    const { client, server } = await raw.pair();
+    const blocks = [raw.block(3), raw.block(3), raw.block(3)];
+    const receives = blocks.map((pointer) =>
+      raw.start(Op.RECV, { fd: server, pointer, length: 3 })
+    );
+    await raw.send(client, utf8("aaabbbccc"));
+    for (const operation of receives) assertEquals(await operation.result(), 3);
+    // io_uring promises no order among them.
+    const texts = blocks.map((at) => new TextDecoder().decode(raw.read(at, 3)));
+    assertEquals(texts.sort(), ["aaa", "bbb", "ccc"]);
+  },
+);
 
 const select = theme("ring: provided buffers");
 
@@ -235,7 +240,7 @@ select("a receive into a provided buffer is bounded by its length and the buffer
   const { raw } = t;
   const { client, server } = await raw.pair();
   await raw.send(client, counted(5000));
-  const receiving = raw.start(Op.RECV, { fd: server, flags: SELECT, length: 100 }, { ring: { buffers: { count: 16, bytes: 1024 } } });
+  const receiving = raw.start(Op.RECV, { fd: server, flags: SELECT, length: 100 });
   const first = await receiving.next();
   assertEquals(raw.takeBuffer(first), counted(100));
   for (let position = 100; position < 5000;) {
@@ -246,7 +251,7 @@ select("a receive into a provided buffer is bounded by its length and the buffer
     assertEquals(bytes, counted(bytes.length, position));
     position += bytes.length;
   }
-});
+}, { ring: { buffers: { count: 16, bytes: 1024 } } });
 
 select("a receive without a buffer left completes with ENOBUFS", async (t) => {
   const { raw } = t;
@@ -318,17 +323,20 @@ select("multishot RECV ends with ENOBUFS when no buffer is left, and loses nothi
   assert(ends >= 1, "buffers were never short");
 }, { ring: { buffers: { count: 2, bytes: 64 } } });
 
-select("multishot RECV that is cancelled ends with ECANCELED, and the next one reads on", async (t) => {
-  const { raw } = t;
-  const { client, server } = await raw.pair();
-  const receiving = raw.start(Op.RECV, { fd: server, ...MULTISHOT });
-  await raw.send(client, utf8("before"));
-  raw.takeBuffer(await receiving.next());
-  assertEquals(await raw.run(Op.ASYNC_CANCEL, { target: receiving }), 0);
-  assertEquals(await receiving.next(), { result: -Errno.ECANCELED, flags: 0 });
-  await raw.send(client, utf8("after"));
-  assertEquals((await raw.receive(server, 10)).bytes, utf8("after"));
-});
+select(
+  "multishot RECV that is cancelled ends with ECANCELED, and the next one reads on",
+  async (t) => {
+    const { raw } = t;
+    const { client, server } = await raw.pair();
+    const receiving = raw.start(Op.RECV, { fd: server, ...MULTISHOT });
+    await raw.send(client, utf8("before"));
+    raw.takeBuffer(await receiving.next());
+    assertEquals(await raw.run(Op.ASYNC_CANCEL, { target: receiving }), 0);
+    assertEquals(await receiving.next(), { result: -Errno.ECANCELED, flags: 0 });
+    await raw.send(client, utf8("after"));
+    assertEquals((await raw.receive(server, 10)).bytes, utf8("after"));
+  },
+);
 
 select("multishot RECV ends with ECONNRESET when the peer resets", async (t) => {
   const { raw } = t;

@@ -6,7 +6,16 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { theme } from "../behaviour.ts";
-import { counted, Counting, drainCounted, readExactly, readToEnd, receiveExactly, TOO_MUCH, utf8 } from "../bytes.ts";
+import {
+  counted,
+  Counting,
+  drainCounted,
+  readExactly,
+  readToEnd,
+  receiveExactly,
+  TOO_MUCH,
+  utf8,
+} from "../bytes.ts";
 import { assertNetError, reasonOf } from "../expect.ts";
 
 const behaviour = theme("send");
@@ -69,7 +78,7 @@ behaviour("send() of several parts is one send", async (t) => {
 
 behaviour("send() of more than any buffer holds is continued inside", async (t) => {
   const { client, server } = await t.pair();
-  const length = 12_000_000;
+  const length = TOO_MUCH;
   const draining = drainCounted(server);
   assertEquals(await client.send(counted(length)), length);
   await client.closeWrite();
@@ -99,7 +108,7 @@ behaviour("send() of a lease forwards its bytes", async (t) => {
 behaviour("bytes of a lease survive its release until they are sent", async (t) => {
   const { client, server } = await t.pair();
   // The peer reads nothing: what is sent first blocks what comes after it.
-  const first = 12_000_000;
+  const first = TOO_MUCH;
   await client.send(utf8("pinned"));
   const lease = (await server.receive())!;
   const sending = [server.send(counted(first)), server.send([lease, utf8("!")])];
@@ -151,22 +160,25 @@ behaviour("send() of a released lease rejects with TypeError", async (t) => {
   assertEquals(await receiveExactly(client, 1), utf8("z"));
 });
 
-behaviour("send() to a peer that is gone rejects with EPIPE or ECONNRESET, and so do later ones", async (t) => {
-  const { stream, reset } = await t.resettable();
-  await reset();
-  await reasonOf(stream.receive());
-  let error: unknown;
-  for (let round = 0; round < 10 && error === undefined; round++) {
-    error = await reasonOf(stream.send(utf8("anybody?")));
-  }
-  const { code } = error as { code: string };
-  assert(code === "EPIPE" || code === "ECONNRESET", `${error}`);
-  const { localName, remoteName } = stream;
-  assertNetError(error, { code, operation: "send", local: localName, remote: remoteName });
-  const later = await reasonOf(stream.send(utf8("still not?")));
-  const again = (later as { code?: string }).code;
-  assert(again === "EPIPE" || again === "ECONNRESET", `${later}`);
-});
+behaviour(
+  "send() to a peer that is gone rejects with EPIPE or ECONNRESET, and so do later ones",
+  async (t) => {
+    const { stream, reset } = await t.resettable();
+    await reset();
+    await reasonOf(stream.receive());
+    let error: unknown;
+    for (let round = 0; round < 10 && error === undefined; round++) {
+      error = await reasonOf(stream.send(utf8("anybody?")));
+    }
+    const { code } = error as { code: string };
+    assert(code === "EPIPE" || code === "ECONNRESET", `${error}`);
+    const { localName, remoteName } = stream;
+    assertNetError(error, { code, operation: "send", local: localName, remote: remoteName });
+    const later = await reasonOf(stream.send(utf8("still not?")));
+    const again = (later as { code?: string }).code;
+    assert(again === "EPIPE" || again === "ECONNRESET", `${later}`);
+  },
+);
 
 behaviour("a pending send() rejects when the peer resets", async (t) => {
   const { stream, reset } = await t.resettable();

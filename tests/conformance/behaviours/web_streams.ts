@@ -6,7 +6,16 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { theme } from "../behaviour.ts";
-import { counted, Counting, readExactly, readToEnd, receiveExactly, TOO_MUCH, utf8, writeCounted } from "../bytes.ts";
+import {
+  counted,
+  Counting,
+  readExactly,
+  readToEnd,
+  receiveExactly,
+  TOO_MUCH,
+  utf8,
+  writeCounted,
+} from "../bytes.ts";
 import { assertNetError } from "../expect.ts";
 
 const behaviour = theme("web streams");
@@ -34,17 +43,20 @@ behaviour("touching readable without locking it reads nothing", async (t) => {
   assertEquals(lease!.copy(), utf8("untouched"));
 });
 
-behaviour("a locked readable is the only reader, and receive() works again after releaseLock()", async (t) => {
-  const { stream, peer } = await t.accepted();
-  const reader = stream.readable.getReader();
-  assertNetError(await assertRejects(() => stream.receive()), { code: "EBUSY" });
-  assertNetError(await assertRejects(() => stream.receiveMany().next()), { code: "EBUSY" });
-  await peer.write(utf8("one"));
-  assertEquals((await reader.read()).value, utf8("one"));
-  await peer.write(utf8("two"));
-  reader.releaseLock();
-  assertEquals(await receiveExactly(stream, 3), utf8("two"));
-});
+behaviour(
+  "a locked readable is the only reader, and receive() works again after releaseLock()",
+  async (t) => {
+    const { stream, peer } = await t.accepted();
+    const reader = stream.readable.getReader();
+    assertNetError(await assertRejects(() => stream.receive()), { code: "EBUSY" });
+    assertNetError(await assertRejects(() => stream.receiveMany().next()), { code: "EBUSY" });
+    await peer.write(utf8("one"));
+    assertEquals((await reader.read()).value, utf8("one"));
+    await peer.write(utf8("two"));
+    reader.releaseLock();
+    assertEquals(await receiveExactly(stream, 3), utf8("two"));
+  },
+);
 
 behaviour("pipeTo() echoes everything and half-closes at the end", async (t) => {
   const { stream, peer } = await t.accepted();
