@@ -19,18 +19,15 @@ export {
   type NetworkStats,
   type RevokeReport,
 } from "./native/capability.ts";
-export {
-  type AcceptStats,
-  type ListenOptions,
-  TcpEndpoint,
-  type UnixEndpoint,
-} from "./native/tcp_endpoint.ts";
+export { type ListenOptions, TcpEndpoint, type UnixEndpoint } from "./native/tcp_endpoint.ts";
+export type { AcceptStats } from "./native/acceptor.ts";
 export {
   type CloseReport,
   type ConnectOptions,
   TcpStream,
   type UnixStream,
 } from "./native/tcp_stream.ts";
+export type { Socket } from "./native/socket.ts";
 export type { Lease } from "./native/lease.ts";
 export { RingBuffer } from "./native/ring_buffer.ts";
 export type { OpOptions } from "./native/stream_receive.ts";
@@ -42,12 +39,30 @@ export type {
   OptionValues,
 } from "./native/options.ts";
 export type { ResolveOptions } from "./native/resolver.ts";
-export type { FeatureMask, RingOptions } from "./native/ring_options.ts";
+export type { BackendName, FeatureMask, RingOptions } from "./native/ring_options.ts";
 export { NetError, PartialSendError } from "./native/errors.ts";
+export { type NodeSocket, type NodeSocketOptions, toNodeSocket } from "./native/node_socket.ts";
+export {
+  type BufferPool,
+  type Completion,
+  IoUring,
+  type IoUringOptions,
+  type IoUringStats,
+  type Submission,
+  type TransferOptions,
+} from "./native/io_uring.ts";
+export {
+  type LedgerHandle,
+  type ReapReport,
+  WorkerLedger,
+  type WorkerLedgerOptions,
+} from "./native/worker_ledger.ts";
 export {
   type AddressFamily,
   type AddressInput,
   type HostPort,
+  type NetAddressObject,
   SocketAddress,
+  type UnixAddressObject,
 } from "./ring/abi/address.ts";
 export type { Limits, NetworkRights, Rule } from "./ring/authority/mod.ts";

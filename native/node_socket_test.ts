@@ -302,3 +302,27 @@ testOnBackends("a stream that somebody reads already is refused with EBUSY", asy
   await closed;
   await server.close();
 });
+
+testOnBackends("a Unix socket has no addresses, and works", async (capability) => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await using endpoint = await capability.listen(`unix:${folder}/socket`);
+    const accepting = endpoint.accept();
+    const client = await capability.connect(`unix:${folder}/socket`);
+    const socket = toNodeSocket(await accepting, { allowHalfOpen: true });
+    const closed = closeOf(socket);
+    assertEquals([socket.remoteAddress, socket.remotePort, socket.address()], [
+      undefined,
+      undefined,
+      {},
+    ]);
+    socket.pipe(socket);
+    await client.send(bytes("around"));
+    await client.closeWrite();
+    assertEquals(await readText(client), "around");
+    await closed;
+    await client.close();
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

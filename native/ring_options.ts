@@ -9,7 +9,7 @@ import type { FeatureMask } from "../drivers/mod.ts";
 import type { LedgerHandle } from "../ring/descriptor_table.ts";
 import { checkPlan, type MemoryPlan } from "../ring/memory.ts";
 
-export type { FeatureMask } from "../drivers/mod.ts";
+export type { BackendName, FeatureMask } from "../drivers/mod.ts";
 
 /** Sizes of a ring; all are fixed for its life, and memory is used only as far as it is touched. */
 export interface RingOptions {

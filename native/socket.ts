@@ -15,17 +15,20 @@ export interface SocketOwner {
   forget(socket: Socket): void;
 }
 
-/** A descriptor with an owner. */
+/**
+ * A descriptor with an owner: what endpoints and streams are.
+ */
 export abstract class Socket {
-  /** The ring it lives on. */
+  /** @ignore The ring it lives on. */
   readonly network: Network;
-  /** The capability that answers for it. */
+  /** @ignore The capability that answers for it. */
   readonly owner: SocketOwner;
-  /** The descriptor; the host backend's are its own numbers. */
+  /** @ignore The descriptor; the host backend's are its own numbers. */
   readonly descriptor: number;
   #isReferenced = true;
   #pending = 0;
 
+  /** @ignore Made by endpoints and streams. */
   constructor(network: Network, owner: SocketOwner, descriptor: number) {
     this.network = network;
     this.owner = owner;
@@ -35,6 +38,8 @@ export abstract class Socket {
 
   /**
    * Ends everything on it.
+   *
+   * @ignore
    *
    * @param reason what pending operations reject with; undefined for an ordinary close
    * @returns when nothing of it is left
@@ -55,13 +60,13 @@ export abstract class Socket {
     for (let count = 0; count < this.#pending; count++) this.network.reactor.dereference();
   }
 
-  /** Notes that an operation somebody awaits began. */
+  /** @ignore Notes that an operation somebody awaits began. */
   beginWait(): void {
     this.#pending++;
     if (this.#isReferenced) this.network.reactor.reference();
   }
 
-  /** Notes that it ended. */
+  /** @ignore Notes that it ended. */
   endWait(): void {
     this.#pending--;
     if (this.#isReferenced) this.network.reactor.dereference();

@@ -6,7 +6,7 @@
 
 import type { NetworkCapability } from "./capability.ts";
 import { type CompactAddress, expand } from "./compact_address.ts";
-import type { NamedSocket, Network } from "./network.ts";
+import type { Network } from "./network.ts";
 import { badResource, busy, netError } from "./errors.ts";
 import type { Lease } from "./lease.ts";
 import {
@@ -91,7 +91,7 @@ export interface StreamParts {
  * ```
  */
 export class TcpStream<A extends Deno.Addr = Deno.NetAddr> extends Socket
-  implements AsyncDisposable, Disposable, NamedSocket {
+  implements AsyncDisposable, Disposable {
   readonly #receiving: ReceiveSide;
   readonly #sending: SendSide;
   readonly #local: CompactAddress;

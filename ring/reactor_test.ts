@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { Reactor } from "./reactor.ts";
+import type { Reactor } from "./reactor.ts";
 import { type CompletionTarget, IGNORED_SLOT } from "./slots.ts";
 import { Errno } from "./abi/errno.ts";
 import { W_ADDRESS, W_OPERATION_FLAGS } from "./abi/layout.ts";

@@ -9,6 +9,8 @@
 export type ImportKind =
   /** `import ... from "x"`, `export ... from "x"`, `import "x"`. */
   | "static"
+  /** `import type ... from "x"`, `export type ... from "x"`: erased, gone when the program runs. */
+  | "type"
   /** `import("x")`, as an expression or in a type. */
   | "dynamic"
   /** `import(name)`: nobody can tell which module this is. */
@@ -143,6 +145,14 @@ const IMPORT_FORMS: readonly { pattern: RegExp; kind: ImportKind }[] = [
   { pattern: /(?<![.\w$])new\s+URL\s*\(\s*(?=(["']) *\1\s*,\s*import\.meta\.url)/g, kind: "url" },
 ];
 
+/** Whether the `from` at an offset ends an `import type` or `export type`, which is erased. */
+function isTypeOnly(masked: string, offset: number): boolean {
+  if (!masked.startsWith("from", offset)) return false;
+  const before = masked.slice(0, offset);
+  const start = Math.max(before.lastIndexOf("import"), before.lastIndexOf("export"));
+  return /^(?:import|export)\s+type\s+(?:[{*]|\w+\s*$)/.test(before.slice(start));
+}
+
 /**
  * Finds every module that a source file names.
  *
@@ -161,7 +171,7 @@ export function findImports(source: string, masked: string = maskSource(source))
       sites.push({
         specifier: literal ? source.slice(start + 1, end) : "",
         line: lineAt(source, match.index),
-        kind: literal ? kind : "computed",
+        kind: !literal ? "computed" : isTypeOnly(masked, match.index) ? "type" : kind,
       });
     }
   }

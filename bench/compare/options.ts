@@ -25,7 +25,7 @@ export interface Options {
 }
 
 /** The text of `--help`. */
-export const USAGE = `Usage: deno run -A bench/compare/mod.ts [options]
+export const USAGE = `Usage: deno run -A bench/compare/main.ts [options]
   --rounds N      rounds per row (5)
   --seconds S     counted seconds per measurement (2)
   --rows a,b      only these rows

@@ -1,5 +1,5 @@
 /**
- * Operations on operations: NOP, POLL_ADD and POLL_REMOVE, TIMEOUT and TIMEOUT_REMOVE, ASYNC_CANCEL.
+ * Operations on operations: NOP, POLL_ADD, POLL_REMOVE, TIMEOUT, TIMEOUT_REMOVE, ASYNC_CANCEL.
  *
  * @module
  */

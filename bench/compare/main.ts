@@ -2,7 +2,7 @@
  * The comparison: the project's server beside `Deno.listen`, `node:net`, Bun and C references,
  * each on one core with the load on another, peers in turn within every round.
  *
- * Run it with `deno run -A bench/compare/mod.ts`; `--help` lists the options. Linux, a C compiler,
+ * Run it with `deno run -A bench/compare/main.ts`; `--help` lists the options. Linux, a C compiler,
  * npm (for Bun), Node.js and taskset are used where they are there; what is missing is named.
  */
 import { prepareTools, type Tools } from "./compile.ts";
