@@ -55,16 +55,54 @@ Deno.test("the 16-bit tail wraps, and no buffer is lost or doubled", () => {
   }
 });
 
-Deno.test("a full pool of the most buffers is not mistaken for an empty one", () => {
+/** Takes whatever can be had, however small the window that the consumer is given at a time. */
+function takeAll(buffers: ProvidedBuffers, supply: BufferSupply): Set<number> {
+  const ids = new Set<number>();
+  for (let size = -1; size !== ids.size;) {
+    size = ids.size;
+    while (supply.take()) {
+      assert(!ids.has(supply.id), `buffer ${supply.id} was given twice`);
+      ids.add(supply.id);
+      buffers.arrive(supply.id);
+    }
+    buffers.publish();
+  }
+  return ids;
+}
+
+Deno.test("the largest pool is given out whole, again and again", () => {
   const { buffers, supply } = pool(32768, 64);
-  let taken = 0;
-  while (supply.take()) taken++;
-  assertEquals(taken, 32768);
-  for (let id = 0; id < 32768; id++) buffers.arrive(id);
-  for (let id = 0; id < 32768; id++) buffers.release(id);
-  buffers.publish();
-  for (taken = 0; supply.take();) taken++;
-  assertEquals(taken, 32768);
+  for (let round = 0; round < 5; round++) {
+    const ids = takeAll(buffers, supply);
+    assertEquals(ids.size, 32768);
+    assertEquals(buffers.available, 0);
+    for (const id of ids) buffers.release(id);
+    buffers.publish();
+  }
+});
+
+Deno.test("the consumer is given those that came back last, more of them while it uses them up", () => {
+  const { buffers, supply } = pool(1024);
+  const { window } = buffers;
+  assert(window < 1024);
+  // One buffer in use at a time: it stays among the first few, which are warm.
+  const used = new Set<number>();
+  for (let round = 0; round < 1000; round++) {
+    assert(supply.take());
+    buffers.arrive(supply.id);
+    used.add(supply.id);
+    buffers.release(supply.id);
+    buffers.publish();
+  }
+  assert(used.size <= window, `${used.size} buffers were touched`);
+  for (let round = 0; round < 5; round++) {
+    const ids: number[] = [];
+    while (supply.take()) ids.push(supply.id);
+    for (const id of ids) buffers.arrive(id);
+    for (const id of ids) buffers.release(id);
+    buffers.publish();
+  }
+  assert(buffers.window > window);
 });
 
 Deno.test("a poisoned buffer shows whoever kept a view too long, and only that buffer", () => {
@@ -107,19 +145,20 @@ Deno.test(
   "buffers equal a plain table of holders under random operations",
   withSeed((random) => {
     const { buffers, supply } = pool(16);
-    const withConsumer: number[] = Array.from({ length: 16 }, (_, id) => id);
-    const unpublished: number[] = [];
     const holders = new Map<number, number>();
+    let isPublished = true;
     for (let step = 0; step < scale(100_000, 3_000_000); step++) {
       const act = random.integer(0, 9);
       if (act < 3) {
-        const expected = withConsumer.shift();
-        assertEquals(supply.take(), expected !== undefined);
-        if (expected === undefined) continue;
-        assertEquals(supply.id, expected);
-        assertEquals(supply.offset, buffers.offsetOf(expected));
-        buffers.arrive(expected);
-        holders.set(expected, 1);
+        const isThere = supply.take();
+        if (!isThere) {
+          assert(!isPublished || holders.size === 16, "free buffers were not given out");
+          continue;
+        }
+        assert(!holders.has(supply.id), `buffer ${supply.id} is in use`);
+        assertEquals(supply.offset, buffers.offsetOf(supply.id));
+        buffers.arrive(supply.id);
+        holders.set(supply.id, 1);
       } else if (act < 8) {
         if (holders.size === 0) continue;
         const id = random.pick([...holders.keys()]);
@@ -127,10 +166,10 @@ Deno.test(
         if (act < 5) buffers.retain(id);
         else buffers.release(id);
         if (count > 0) holders.set(id, count);
-        else if (holders.delete(id)) unpublished.push(id);
+        else isPublished = !holders.delete(id);
       } else {
         buffers.publish();
-        withConsumer.push(...unpublished.splice(0));
+        isPublished = true;
       }
       assertEquals(buffers.held, holders.size);
     }

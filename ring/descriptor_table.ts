@@ -61,6 +61,8 @@ const W_SCRATCH = 16;
 const W_SLOTS = 17;
 /** Two regions the kernel mapped, three words each: address low, high, and bytes. */
 const W_MAPPED = 18;
+/** Pipes that come to their end when their ring has. */
+const W_ENDS = 24;
 const W_BITS = 32;
 const HIGH = 4294967296;
 
@@ -166,6 +168,22 @@ export class DescriptorTable implements DescriptorLedger {
     });
   }
 
+  /** Notes a pipe that comes to its end when its ring has. */
+  noteEnd(fd: number): void {
+    this.note(fd);
+    for (let place = W_ENDS; place < W_ENDS + RINGS_MAX; place++) {
+      const before = this.#words[place] - 1;
+      if (before >= 0 && before !== fd && this.has(before)) continue;
+      this.#words[place] = fd + 1;
+      return;
+    }
+  }
+
+  /** Pipes that come to their end when the rings have. */
+  ends(): number[] {
+    return this.#noted(W_ENDS);
+  }
+
   /** Whether a descriptor is noted. */
   has(fd: number): boolean {
     return (loadAcquire(this.#words, W_BITS + (fd >> 5)) & (1 << (fd & 31))) !== 0;
@@ -173,12 +191,7 @@ export class DescriptorTable implements DescriptorLedger {
 
   /** Descriptors of rings, in the order in which they were noted. */
   rings(): number[] {
-    const fds: number[] = [];
-    for (let place = W_RINGS; place < W_RINGS + RINGS_MAX; place++) {
-      const fd = this.#words[place] - 1;
-      if (fd >= 0 && this.has(fd)) fds.push(fd);
-    }
-    return fds;
+    return this.#noted(W_RINGS);
   }
 
   /** Every descriptor that is noted, rings among them, in ascending order. */
@@ -228,6 +241,16 @@ export class DescriptorTable implements DescriptorLedger {
       if ((entries[at + W_OPCODE] & 0xff) === Op.CLOSE) closing.push(entries[at + W_FD]);
     }
     return { arrived, closing };
+  }
+
+  /** The descriptors in a list of {@linkcode RINGS_MAX} places, as far as they are open. */
+  #noted(first: number): number[] {
+    const fds = new Set<number>();
+    for (let place = first; place < first + RINGS_MAX; place++) {
+      const fd = this.#words[place] - 1;
+      if (fd >= 0 && this.has(fd)) fds.add(fd);
+    }
+    return [...fds];
   }
 
   #isDescriptor(memory: Words, slot: number, generation: number): boolean {

@@ -19,7 +19,6 @@ import type {
   DriverFeatures,
   DriverHost,
   RingDriver,
-  RingRegistrar,
 } from "../../ring/driver.ts";
 import { laySideRing, type RingGeometry } from "../../ring/geometry.ts";
 import type { RingMemory } from "../../ring/memory.ts";
@@ -70,7 +69,7 @@ export class KernelDriver implements RingDriver {
   readonly routes: Uint8Array = new Uint8Array(256);
   readonly supported: Uint8Array;
   readonly features: DriverFeatures;
-  readonly registrar: RingRegistrar;
+  readonly registrar: Registrar;
   readonly ledger: DescriptorLedger | null;
   readonly spinTurns = SPIN_TURNS;
   readonly breatheTurns = BREATHE_TURNS;
@@ -96,7 +95,9 @@ export class KernelDriver implements RingDriver {
     this.side = laySideRing(memory);
     this.supported = supported;
     this.features = parts.features;
-    this.registrar = new Registrar(libc, ring.fd, memory, parts.hasFiles);
+    this.registrar = new Registrar(descriptors, ring.fd, memory, parts.hasFiles);
+    // Whoever reaps cannot ask the ring when it has ended: only its own thread may enter it.
+    if (descriptors.table !== null) this.registrar.guard();
     this.#words = ring.geometry.words;
     this.#hasTaskrunFlag = (ring.flags & SetupFlag.TASKRUN_FLAG) !== 0;
     this.#sideConsumer = new SideConsumer(libc, memory, this.side);
@@ -227,6 +228,7 @@ export class KernelDriver implements RingDriver {
 
   #closeRing(): void {
     this.#descriptors.close(this.#ring.fd);
+    this.registrar.close();
     this.#ring.unmap();
     liveMemory.delete(this.memory);
   }

@@ -45,7 +45,7 @@ export async function reapDescriptors(handle: LedgerHandle): Promise<ReapReport 
   if (!await hasEnded(libc, table.thread)) return null;
   // It may have come to its orderly end meanwhile.
   if (table.state !== LedgerState.OPEN) return NOTHING_REAPED;
-  return closeAll(libc, table, handle);
+  return await closeAll(libc, table, handle);
 }
 
 async function hasEnded(libc: Libc, thread: number): Promise<boolean> {
@@ -58,21 +58,31 @@ async function hasEnded(libc: Libc, thread: number): Promise<boolean> {
   return true;
 }
 
-function closeAll(libc: Libc, table: DescriptorTable, handle: LedgerHandle): ReapReport {
+async function closeAll(
+  libc: Libc,
+  table: DescriptorTable,
+  handle: LedgerHandle,
+): Promise<ReapReport> {
   const memory: Words = new Int32Array(handle.ring.buffer, 0, handle.ring.buffer.byteLength >> 2);
   const mapped = table.mapped();
-  const [rings, entries] = mapped.length === 2 ? mapped.map(viewOf) : [memory, memory];
-  const { arrived, closing } = table.unnoted(memory, rings, entries);
+  const [queues, entries] = mapped.length === 2 ? mapped.map(viewOf) : [memory, memory];
+  const { arrived, closing } = table.unnoted(memory, queues, entries);
+  const rings = table.rings();
+  const ends = table.ends();
   const left = new Set([...table.descriptors(), ...closing]);
-  const first = table.rings();
   const fresh = arrived.filter((fd) => !left.has(fd));
+  for (const fd of [...rings, ...ends]) left.delete(fd);
   // The rings go first: while one lives, operations hold files.
-  for (const fd of first) libc.close(fd);
-  for (const fd of first) left.delete(fd);
+  for (const fd of rings) libc.close(fd);
   for (const fd of [...left, ...fresh]) libc.close(fd);
+  // The kernel dismantles them behind our back; until then sockets live and memory is in use.
+  for (const fd of ends) {
+    await libc.read_blocking(fd, new Uint8Array(new ArrayBuffer(8)), 1n);
+    libc.close(fd);
+  }
   for (const { address, bytes } of mapped) libc.munmap(pointerTo(address), BigInt(bytes));
   table.end(LedgerState.REAPED);
-  return { rings: first.length, descriptors: left.size, arrived: fresh.length };
+  return { rings: rings.length, descriptors: left.size, arrived: fresh.length };
 }
 
 function pointerTo(address: number): NonNullable<Deno.PointerValue> {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Descriptors } from "./descriptors.ts";
 import { type Libc, O_CLOEXEC, orErrno, SYS_IO_URING_REGISTER } from "./libc.ts";
 import type { RingRegistrar } from "../../ring/driver.ts";
 import type { RingMemory } from "../../ring/memory.ts";
@@ -24,17 +25,21 @@ const HIGH = 4294967296;
 /** Registers buffers and files with one kernel ring. */
 export class Registrar implements RingRegistrar {
   readonly fd: number;
+  readonly #descriptors: Descriptors;
   readonly #libc: Libc;
   readonly #memory: RingMemory;
   readonly #hasFiles: boolean;
   #files = 0;
+  /** The end of a pipe whose other end the ring alone holds, -1 for none. */
+  #reader = -1;
 
   /**
    * @param fd the ring's descriptor
    * @param hasFiles false to do without direct descriptors
    */
-  constructor(libc: Libc, fd: number, memory: RingMemory, hasFiles: boolean) {
-    this.#libc = libc;
+  constructor(descriptors: Descriptors, fd: number, memory: RingMemory, hasFiles: boolean) {
+    this.#descriptors = descriptors;
+    this.#libc = descriptors.libc;
     this.fd = fd;
     this.#memory = memory;
     this.#hasFiles = hasFiles;
@@ -59,6 +64,12 @@ export class Registrar implements RingRegistrar {
   /** {@inheritDoc RingRegistrar.registerFiles} */
   registerFiles(count: number): number {
     if (!this.#hasFiles) return -Errno.ENOTSUP;
+    const isGuarded = this.#reader >= 0 && this.#files === 0;
+    if (isGuarded) {
+      // The guard is a table of one: it makes room, and gets the last place of the new one.
+      this.#register(RegisterOp.UNREGISTER_FILES, null, 0);
+      this.close();
+    }
     const table = new DataView(new ArrayBuffer(URING_RSRC_REGISTER.SIZE));
     // One more than asked for: the last place is kept for `watchEnd`.
     table.setUint32(URING_RSRC_REGISTER.COUNT, count + 1, true);
@@ -66,28 +77,53 @@ export class Registrar implements RingRegistrar {
     const registered = this.#register(RegisterOp.FILES2, table, URING_RSRC_REGISTER.SIZE);
     if (registered < 0) return registered;
     this.#files = count + 1;
+    if (isGuarded) this.guard();
     const range = new DataView(new ArrayBuffer(URING_FILE_RANGE.SIZE));
     range.setUint32(URING_FILE_RANGE.LENGTH, count, true);
     return this.#register(RegisterOp.FILE_ALLOC_RANGE, range, 0);
   }
 
   /**
-   * The kernel dismantles a ring after its descriptor was closed, and drops the ring's own files
-   * once no operation is left. So the ring is given the write end of a pipe as such a file: the
-   * read end comes to its end exactly when the memory is free.
+   * Makes the end of the ring visible. The kernel dismantles a ring after its descriptor was closed,
+   * and drops the ring's own files once no operation is left; so the ring is given the write end of
+   * a pipe as such a file, and the read end comes to its end exactly when the memory is free.
+   *
+   * @returns false when that cannot be had
    */
-  async watchEnd(): Promise<boolean> {
+  guard(): boolean {
+    if (this.#reader >= 0) return true;
     const ends = new Int32Array(new ArrayBuffer(8));
     if (this.#libc.pipe2(new Uint8Array(ends.buffer), O_CLOEXEC) < 0) return false;
     const [reader, writer] = ends;
-    const isWatched = this.#keepFile(writer) >= 0;
-    this.#libc.close(writer);
+    this.#descriptors.keep(reader);
+    this.#descriptors.keep(writer);
+    const isKept = this.#keepFile(writer) >= 0;
+    this.#descriptors.close(writer);
+    if (isKept) {
+      this.#reader = reader;
+      this.#descriptors.table?.noteEnd(reader);
+    } else {
+      this.#descriptors.close(reader);
+    }
+    return isKept;
+  }
+
+  /** {@inheritDoc RingRegistrar.watchEnd} */
+  async watchEnd(): Promise<boolean> {
+    if (!this.guard()) return false;
+    const reader = this.#reader;
+    this.#reader = -1;
     try {
-      if (!isWatched) return false;
       return await this.#libc.read_blocking(reader, new Uint8Array(new ArrayBuffer(8)), 1n) === 0n;
     } finally {
-      this.#libc.close(reader);
+      this.#descriptors.close(reader);
     }
+  }
+
+  /** Lets go of what {@linkcode Registrar.guard} holds. */
+  close(): void {
+    if (this.#reader >= 0) this.#descriptors.close(this.#reader);
+    this.#reader = -1;
   }
 
   #keepFile(fd: number): number {

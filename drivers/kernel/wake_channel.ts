@@ -16,6 +16,7 @@
 
 import type { Descriptors } from "./descriptors.ts";
 import { lastErrno, type Libc, orErrno, SYS_IO_URING_ENTER } from "./libc.ts";
+import { Registrar } from "./registrar.ts";
 import { locate, PLAIN_ATTEMPTS, startRing } from "./setup.ts";
 import type { Sleeper, SleeperOptions } from "./sleeper.ts";
 import { WAKE_PLAN } from "../options.ts";
@@ -104,6 +105,7 @@ class WakeChannel implements Sleeper {
   readonly #channel: Channel;
   readonly #woken: () => void;
   readonly #memory: RingMemory;
+  readonly #registrar: Registrar;
   readonly #ring: { readonly fd: number; unmap(): void };
   readonly #submissions: SubmissionQueue;
   readonly #completions: CompletionQueue;
@@ -128,6 +130,8 @@ class WakeChannel implements Sleeper {
     const ring = startRing(libc, this.#memory, PLAIN_ATTEMPTS, {});
     if (typeof ring === "number") throw new Error(`the wake channel's ring: errno ${-ring}`);
     descriptors.table?.noteRing(ring.fd);
+    this.#registrar = new Registrar(descriptors, ring.fd, this.#memory, true);
+    if (descriptors.table !== null) this.#registrar.guard();
     this.#ring = ring;
     this.#submissions = new SubmissionQueue(ring.geometry);
     this.#completions = new CompletionQueue(ring.geometry);
@@ -163,6 +167,7 @@ class WakeChannel implements Sleeper {
     this.#closed = true;
     this.#channel.x.close();
     this.#descriptors.close(this.#ring.fd);
+    this.#registrar.close();
     this.#ring.unmap();
     this.#descriptors.close(this.#channel.y);
     this.#descriptors.close(this.eventFd);
