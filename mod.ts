@@ -32,12 +32,7 @@ export type { Lease } from "./native/lease.ts";
 export { RingBuffer } from "./native/ring_buffer.ts";
 export type { OpOptions } from "./native/stream_receive.ts";
 export type { SendOptions } from "./native/stream_send.ts";
-export type {
-  ListenOptionName,
-  OptionName,
-  OptionValue,
-  OptionValues,
-} from "./native/options.ts";
+export type { ListenOptionName, OptionName, OptionValue, OptionValues } from "./native/options.ts";
 export type { ResolveOptions } from "./native/resolver.ts";
 export type { BackendName, FeatureMask, RingOptions } from "./native/ring_options.ts";
 export { NetError, PartialSendError } from "./native/errors.ts";

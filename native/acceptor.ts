@@ -176,6 +176,8 @@ export class Acceptor<A extends Deno.Addr> implements CompletionTarget, Deadline
       if (this.#slot < 0) this.#arm();
       return Promise.resolve(stream);
     }
+    const refusal = this.#endpoint.admit("accept");
+    if (refusal !== null) return Promise.reject(refusal);
     this.#endpoint.beginWait();
     const { promise, resolve, reject } = Promise.withResolvers<TcpStream<A> | null>();
     const waiter: Waiter<A> = { resolve, reject, deadline: null, cleanUp: null };
@@ -314,7 +316,9 @@ export class Acceptor<A extends Deno.Addr> implements CompletionTarget, Deadline
       const { reactor } = this.#network;
       this.#retry ??= reactor.armDeadline(EXHAUSTED_RETRY_MS, this, TAG_ACCEPT);
     } else if (BROKEN.has(errno) && !this.#isClosed) {
-      this.#endpoint.terminate(netError(errno, { operation: "accept", local: this.#endpoint.localName }));
+      this.#endpoint.terminate(
+        netError(errno, { operation: "accept", local: this.#endpoint.localName }),
+      );
     }
   }
 
@@ -346,5 +350,4 @@ export class Acceptor<A extends Deno.Addr> implements CompletionTarget, Deadline
     await Promise.all(ending);
     this.#network.reactor.dereference();
   }
-
 }

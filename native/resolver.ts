@@ -8,9 +8,21 @@ import type { Network } from "./network.ts";
 import { netError, timedOut } from "./errors.ts";
 import type { OpOptions } from "./stream_receive.ts";
 import type { SocketAddress } from "../ring/abi/address.ts";
-import { AF_INET, AF_INET6, AF_UNSPEC, decodeSockaddr, SOCKADDR_IN6_SIZE } from "../ring/abi/sockaddr.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNSPEC,
+  decodeSockaddr,
+  SOCKADDR_IN6_SIZE,
+} from "../ring/abi/sockaddr.ts";
 import { Errno } from "../ring/abi/errno.ts";
-import { W_ADDRESS, W_FILE_INDEX, W_LENGTH, W_OFFSET, W_OPERATION_FLAGS } from "../ring/abi/layout.ts";
+import {
+  W_ADDRESS,
+  W_FILE_INDEX,
+  W_LENGTH,
+  W_OFFSET,
+  W_OPERATION_FLAGS,
+} from "../ring/abi/layout.ts";
 import { DriverOp } from "../ring/abi/opcodes.ts";
 
 /** Addresses of one name, at most. */

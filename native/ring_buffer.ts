@@ -5,7 +5,6 @@
  */
 
 import type { RingMemory } from "../ring/memory.ts";
-import type { Reactor } from "../ring/reactor.ts";
 
 /** Where a buffer's memory goes back to. */
 export interface BufferHome {
@@ -59,13 +58,6 @@ export class RingBuffer implements Disposable {
     this.offset = offset;
     this.length = length;
     this.index = index;
-  }
-
-  /** @ignore Takes `length` bytes of the arena. @returns undefined when it has no such block free */
-  static take(reactor: Reactor, length: number): RingBuffer | undefined {
-    const offset = reactor.arena.take(length);
-    if (offset < 0) return undefined;
-    return RingBuffer.at(reactor, offset, length, -1);
   }
 
   /** @ignore Makes a buffer of a block that was taken already. */

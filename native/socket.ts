@@ -6,9 +6,18 @@
  */
 
 import type { Network } from "./network.ts";
+import type { CountedLimit, RateGate } from "../ring/authority/mod.ts";
 
 /** Whoever keeps a list of sockets, to end them when authority is withdrawn. */
 export interface SocketOwner {
+  /** Whether operations and bytes are counted against a limit. */
+  readonly isCounted: boolean;
+  /** How fast bytes are sent, null without a limit. */
+  readonly sendGate: RateGate | null;
+  /** Takes some of a limited resource. @returns null, or the error that names the limit */
+  acquire(limit: CountedLimit, amount: number, operation: string): Error | null;
+  /** Gives it back. */
+  release(limit: CountedLimit, amount: number): void;
   /** Adds a socket. */
   adopt(socket: Socket): void;
   /** Forgets a socket that is closed. */
@@ -60,7 +69,13 @@ export abstract class Socket {
     for (let count = 0; count < this.#pending; count++) this.network.reactor.dereference();
   }
 
-  /** @ignore Notes that an operation somebody awaits began. */
+  /** @ignore Counts an operation about to begin. @returns why it may not, null when it may */
+  admit(operation: string): Error | null {
+    if (!this.owner.isCounted) return null;
+    return this.owner.acquire("inFlight", 1, operation);
+  }
+
+  /** @ignore Notes that an operation somebody awaits, which was admitted, began. */
   beginWait(): void {
     this.#pending++;
     if (this.#isReferenced) this.network.reactor.reference();
@@ -69,6 +84,7 @@ export abstract class Socket {
   /** @ignore Notes that it ended. */
   endWait(): void {
     this.#pending--;
+    if (this.owner.isCounted) this.owner.release("inFlight", 1);
     if (this.#isReferenced) this.network.reactor.dereference();
   }
 }

@@ -177,6 +177,12 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
   }
 
   #wait<Outcome>(many: boolean, options: OpOptions | undefined): Promise<Outcome> {
+    const refusal = this.#socket.admit("receive");
+    if (refusal !== null) {
+      this.#leaseReader?.fail();
+      this.#leaseReader = null;
+      return Promise.reject(refusal);
+    }
     this.#isMultishot = many && this.#network.reactor.driver.features.multishotReceive;
     this.#socket.beginWait();
     parking = this;
@@ -353,6 +359,11 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
     const { reactor } = this.#network;
     const slot = reactor.slots.takeBare(this, 0);
     if (slot < 0) throw this.#network.inFlightExceeded("receive");
+    const refusal = this.#socket.admit("receive");
+    if (refusal !== null) {
+      reactor.slots.abandon(slot);
+      throw refusal;
+    }
     this.#socket.beginWait();
     parking = this;
     const promise = new Promise<null>(park as unknown as Executor<null>);
@@ -516,4 +527,3 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
     return this.#network.namesOf(this.#socket);
   }
 }
-

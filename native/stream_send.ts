@@ -35,6 +35,9 @@ const INLINE_FLAGS = SEND_FLAGS | Msg.DONTWAIT;
 const INLINE_HEAD = Op.SEND | (SqeFlag.CQE_SKIP_SUCCESS << 8);
 const TAG_QUEUED = 0;
 const TAG_INLINE = 1;
+/** The deadline of the rate limit; others are those of calls. */
+const TAG_GATE = 1;
+const GATE_MOST_MS = 2 ** 31;
 const NOWHERE = -1;
 
 /** Options of `send`. */
@@ -54,6 +57,8 @@ class Segment {
   ringBuffer: RingBuffer | null = null;
   /** The copy on the heap. */
   heap: Uint8Array | null = null;
+  /** Bytes of copies that count against a limit. */
+  charged = 0;
   readonly call: SendCall;
 
   constructor(call: SendCall) {
@@ -116,6 +121,10 @@ export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
   #inlineBlock = NOWHERE;
   #queuedBytes = 0;
   #isWaitingForArena = false;
+  /** Runs while what is first in line waits for the rate limit. */
+  #gated: Deadline | null = null;
+  /** What is first in line has waited, and may leave. */
+  #isBooked = false;
   /** Calls that were withdrawn while an operation of theirs was in flight. */
   #interrupted = 0;
   #isClosed = false;
@@ -153,7 +162,7 @@ export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
         if (block >= 0) return this.#sendBytesInline(data, block);
       }
     }
-    const refusal = this.#refusal(options);
+    const refusal = this.#refusal(options) ?? this.#charge(copiedBytes(data));
     if (refusal !== null) return Promise.reject(refusal.reason);
     if (this.#inlineBytes > 0) this.#promote();
     const call = new SendCall();
@@ -209,6 +218,8 @@ export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
     for (let segment = this.#head; segment !== null; segment = segment.next) {
       this.#giveUp(segment.call, this.#closedError());
     }
+    if (this.#gated !== null) this.#network.reactor.disarmDeadline(this.#gated);
+    this.#gated = null;
     this.#dropWaiting();
     if (this.#slot >= 0) this.#network.reactor.cancel(this.#slot);
     await this.whenEmpty();
@@ -260,6 +271,8 @@ export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
   }
 
   get #isIdle(): boolean {
+    const { owner } = this.#socket;
+    if (owner.isCounted || owner.sendGate !== null) return false;
     return this.#canInline && this.#slot < 0 && this.#head === null && !this.#isClosed;
   }
 
@@ -337,7 +350,13 @@ export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
   #promotedBytes = 0;
 
   /** {@inheritDoc DeadlineTarget.onDeadline} */
-  onDeadline(_tag: number): void {
+  onDeadline(tag: number): void {
+    if (tag === TAG_GATE) {
+      this.#gated = null;
+      this.#isBooked = true;
+      if (this.#slot < 0 && this.#head !== null) this.#pump();
+      return;
+    }
     const now = this.#network.reactor.now;
     for (let segment = this.#head; segment !== null; segment = segment.next) {
       const { call } = segment;
@@ -364,8 +383,21 @@ export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
     return { reason: netError(Errno.ENOBUFS, context) };
   }
 
+  /** Counts copies against the capability's limit; they are given back segment by segment. */
+  #charge(bytes: number): { reason: unknown } | null {
+    const { owner } = this.#socket;
+    if (!owner.isCounted || bytes === 0) return null;
+    const reached = owner.acquire("bufferBytes", bytes, "send");
+    return reached === null ? null : { reason: reached };
+  }
+
   #begin(call: SendCall, options: SendOptions | undefined): Promise<number> {
     if (call.total === 0) return Promise.resolve(0);
+    const refusal = this.#socket.admit("send");
+    if (refusal !== null) {
+      this.#dropCall(call);
+      return Promise.reject(refusal);
+    }
     this.#socket.beginWait();
     parking = call;
     const promise = new Promise<number>(park);
@@ -398,7 +430,6 @@ export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
   }
 
   #addLease(call: SendCall, lease: BufferLease): void {
-    requireHeld(lease);
     if (!lease.isInPlace) {
       this.#addBytes(call, lease.bytes);
       return;
@@ -421,22 +452,18 @@ export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
         const segment = this.#append(call, count);
         segment.block = block;
         segment.offset = block;
+        segment.charged = count;
         start = count;
       }
     }
     if (start < bytes.length) {
-      this.#append(call, bytes.length - start).heap = bytes.slice(start);
+      const segment = this.#append(call, bytes.length - start);
+      segment.heap = bytes.slice(start);
+      segment.charged = segment.length;
     }
   }
 
   #addAll(call: SendCall, parts: readonly (Uint8Array | Lease)[]): void {
-    // Proven first: a part that is refused must not leave those before it in the queue.
-    for (const [index, part] of parts.entries()) {
-      if (part instanceof BufferLease) requireHeld(part);
-      else if (!(part instanceof Uint8Array)) {
-        throw new TypeError(`send: part ${index} is neither bytes nor a lease`);
-      }
-    }
     for (const part of parts) {
       if (part instanceof BufferLease) this.#addLease(call, part);
       else this.#addBytes(call, part as Uint8Array);
@@ -445,6 +472,7 @@ export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
 
   /** Puts what is first in line into the ring. */
   #pump(): void {
+    if (this.#gated !== null) return;
     const { reactor } = this.#network;
     let count = 0;
     for (let segment = this.#head; segment !== null; segment = segment.next) {
@@ -452,6 +480,7 @@ export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
       count++;
     }
     if (count === 0) return;
+    if (this.#socket.owner.sendGate !== null && !this.#passGate(count)) return;
     const slot = reactor.slots.take(this, TAG_QUEUED);
     if (slot < 0) {
       this.#failed(Errno.ENOBUFS);
@@ -471,6 +500,25 @@ export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
     words[at + W_ADDRESS + 1] = (address / 4294967296) | 0;
     words[at + W_LENGTH] = segment.length;
     words[at + W_OPERATION_FLAGS] = SEND_FLAGS;
+  }
+
+  /** Books what is about to leave. @returns false when it has to wait for its turn */
+  #passGate(count: number): boolean {
+    if (this.#isBooked) {
+      this.#isBooked = false;
+      return true;
+    }
+    let bytes = 0;
+    let segment = this.#head!;
+    for (let index = 0; index < count; index++) {
+      bytes += segment.length;
+      segment = segment.next!;
+    }
+    const { reactor } = this.#network;
+    const delayMs = this.#socket.owner.sendGate!.delayMs(reactor.driver.now(), bytes);
+    if (delayMs === 0) return true;
+    this.#gated = reactor.armDeadline(Math.min(delayMs, GATE_MOST_MS), this, TAG_GATE);
+    return false;
   }
 
   #pumpVector(slot: number, count: number): void {
@@ -519,6 +567,8 @@ export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
       const rest = new Segment(segment.call);
       rest.heap = heap.subarray(count);
       rest.length = heap.length - count;
+      rest.charged = rest.length;
+      segment.charged = count;
       rest.next = segment.next;
       segment.next = rest;
       segment.call.segments++;
@@ -690,6 +740,8 @@ export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
     if (segment.bufferId >= 0) reactor.buffers.release(segment.bufferId);
     if (segment.block >= 0) reactor.giveArena(segment.block);
     if (segment.ringBuffer !== null) segment.ringBuffer.unpin();
+    const { owner } = this.#socket;
+    if (segment.charged > 0 && owner.isCounted) owner.release("bufferBytes", segment.charged);
   }
 
   #closedError(): Error {
@@ -701,8 +753,21 @@ export class SendSide implements InlineTarget, DeadlineTarget, Starved, Parked {
   }
 }
 
-function requireHeld(lease: BufferLease): void {
-  if (!lease.isHeld) throw new TypeError("send: the lease was released");
+/**
+ * Bytes of a send that will be copied; proves, before anything is queued, that it can be sent.
+ *
+ * @throws {TypeError} naming the part that is neither bytes nor a lease, or was released
+ */
+function copiedBytes(data: unknown, what = "the data"): number {
+  if (data instanceof Uint8Array) return data.length;
+  if (data instanceof BufferLease) {
+    if (!data.isHeld) throw new TypeError(`send: ${what}: the lease was released`);
+    return data.isInPlace ? 0 : data.size;
+  }
+  if (!Array.isArray(data) || what !== "the data") {
+    throw new TypeError(`send: ${what} is neither bytes nor a lease`);
+  }
+  return data.reduce((bytes, part, index) => bytes + copiedBytes(part, `part ${index}`), 0);
 }
 
 function putLong(words: Int32Array<ArrayBufferLike>, offset: number, value: number): void {

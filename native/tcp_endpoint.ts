@@ -7,7 +7,12 @@
 import { Acceptor, type AcceptStats, type EndpointParts } from "./acceptor.ts";
 import type { NetworkCapability } from "./capability.ts";
 import { badResource, unsupported } from "./errors.ts";
-import { type ListenOptionName, type OptionValue, type OptionValues, setOption } from "./options.ts";
+import {
+  type ListenOptionName,
+  type OptionValue,
+  type OptionValues,
+  setOption,
+} from "./options.ts";
 import { Socket } from "./socket.ts";
 import type { OpOptions } from "./stream_receive.ts";
 import { checkOperation, type TcpStream } from "./tcp_stream.ts";

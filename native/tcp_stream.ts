@@ -221,9 +221,23 @@ export class TcpStream<A extends Deno.Addr = Deno.NetAddr> extends Socket
     if (!Number.isInteger(bytes) || bytes < 1 || bytes > most) {
       throw new RangeError(`allocBuffer: bytes must be 1 to ${most}, not ${bytes}`);
     }
-    const buffer = RingBuffer.take(reactor, bytes);
-    if (buffer === undefined) throw this.#error("allocBuffer", Errno.ENOBUFS);
-    return buffer;
+    const { owner } = this;
+    const reached = owner.isCounted ? owner.acquire("bufferBytes", bytes, "allocBuffer") : null;
+    if (reached !== null) throw reached;
+    const offset = reactor.arena.take(bytes);
+    if (offset < 0) {
+      if (owner.isCounted) owner.release("bufferBytes", bytes);
+      throw this.#error("allocBuffer", Errno.ENOBUFS);
+    }
+    if (!owner.isCounted) return RingBuffer.at(reactor, offset, bytes, -1);
+    const home = {
+      memory: reactor.memory,
+      giveArena(block: number): void {
+        reactor.giveArena(block);
+        owner.release("bufferBytes", bytes);
+      },
+    };
+    return RingBuffer.at(home, offset, bytes, -1);
   }
 
   /**
