@@ -350,7 +350,7 @@ export class IoUring implements AsyncDisposable {
     loop.endWait(badResource("waitCqes", "the ring is closed"));
     this.#entries.drop();
     await loop.cancelAll();
-    loop.isClosed = true;
+    loop.close();
     const { driver } = loop;
     const ended = driver.registrar?.watchEnd() ?? Promise.resolve(true);
     driver.keepAlive(false);

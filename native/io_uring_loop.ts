@@ -83,6 +83,7 @@ export class RingLoop implements DriverHost, CompletionSink {
   #quietTurns = 0;
   #busyTurns = 0;
   #burst = 0;
+  #overflowsAtClose = 0;
   /** When the ring's own TIMEOUT is due on the driver's clock, `Infinity` when none is armed. */
   #timeoutAt = Infinity;
   /** What the cancellation of everything came to; null while it is not there. */
@@ -105,7 +106,13 @@ export class RingLoop implements DriverHost, CompletionSink {
 
   /** Completions that found their queue full, ever; none is lost. */
   get overflows(): number {
-    return this.#completions.overflows;
+    return this.isClosed ? this.#overflowsAtClose : this.#completions.overflows;
+  }
+
+  /** Ends the loop: the ring's memory is not looked at any more. */
+  close(): void {
+    this.#overflowsAtClose = this.overflows;
+    this.isClosed = true;
   }
 
   /**

@@ -81,7 +81,7 @@ Deno.test("the largest pool is given out whole, again and again", () => {
   }
 });
 
-Deno.test("the consumer is given those that came back last, more of them while it uses them up", () => {
+Deno.test("the consumer is given what came back last, and more while it uses it up", () => {
   const { buffers, supply } = pool(1024);
   const { window } = buffers;
   assert(window < 1024);
@@ -122,7 +122,7 @@ Deno.test("a poisoned buffer shows whoever kept a view too long, and only that b
   assert(other.every((byte) => byte === 2));
 });
 
-Deno.test("without a buffer ring the ids that came back are listed for whoever provides them", () => {
+Deno.test("without a buffer ring, ids that came back are listed for their provider", () => {
   const { buffers, supply } = pool(4);
   buffers.isRing = false;
   for (const id of [2, 0]) buffers.arrive(id);

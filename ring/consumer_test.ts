@@ -28,7 +28,7 @@ Deno.test("an entry stays where it is until it is released", () => {
   assertEquals(queue.room, 8);
 });
 
-Deno.test("a consumer with work does not sleep, and says nothing in the flags afterwards", async () => {
+Deno.test("a consumer with work does not sleep, and leaves no flag behind", async () => {
   const { geometry } = ringAt(NEAR_2_32);
   const queue = new SubmissionQueue(geometry);
   const consumer = new RingConsumer(geometry);

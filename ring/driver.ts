@@ -113,9 +113,4 @@ export interface DriverFeatures {
   readonly multishotAccept: boolean;
   readonly multishotReceive: boolean;
   readonly bufferRing: boolean;
-  /**
-   * Whether a send that must not wait, and posts no completion when it succeeds, is over when
-   * `enter` returns: then its success costs no completion.
-   */
-  readonly inlineSend: boolean;
 }

@@ -53,12 +53,6 @@ export interface Starved {
   resume(): boolean;
 }
 
-/** Whoever submitted an entry that posts no completion when it succeeds. */
-export interface InlineTarget extends CompletionTarget {
-  /** Says that the entry was consumed and, unless it has completed as failed, succeeded. */
-  onInline(): void;
-}
-
 /** One ring's event loop, and the calls that put entries into it. */
 export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
   readonly driver: RingDriver;
@@ -80,9 +74,6 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
   readonly #deadlines = new Deadlines();
   readonly #starvedOfBuffers: Starved[] = [];
   readonly #starvedOfArena: Starved[] = [];
-  /** Owners of entries that succeed without a completion, in the order of submission. */
-  #inline: InlineTarget[] = [];
-  #inlineBefore: InlineTarget[] = [];
   /** Nothing is in flight any more, and no timer may be. */
   #isClosing = false;
   #overflowsAtClose = 0;
@@ -158,12 +149,6 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     words[at + W_USER_DATA + 1] = this.slots.generation(slot);
     if (!this.#kicked) this.kick();
     return at;
-  }
-
-  /** {@linkcode Reactor.entry} for one that succeeds without a completion. */
-  inlineEntry(head: number, fd: number, slot: number, target: InlineTarget): number {
-    this.#inline.push(target);
-    return this.entry(head, fd, slot);
   }
 
   /** What to add to an offset in ring memory to make it an address for this opcode. */
@@ -336,10 +321,8 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     if (this.#side !== null) this.#side.publish();
     const pending = this.#main.publish();
     const entered = this.driver.enter(pending, this.#quietTurns > 0);
-    const isConsumed = entered >= pending && this.#main.waiting === 0;
-    if (!isConsumed) this.#resubmit(entered);
+    if (entered < pending || this.#main.waiting > 0) this.#resubmit(entered);
     let count = this.#completions.drain(this, TURN_LIMIT);
-    if (this.#inline.length > 0) count += this.#completeInline(isConsumed);
     if (this.#side !== null) count += this.#cycleSide();
     if (this.#deadlines.size > 0) {
       this.#now = -1;
@@ -349,23 +332,6 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     this.#resumeStarved();
     this.counters.add(Counter.turns, 1);
     if (this.#idle.length > 0 && this.inFlight === 0) this.#tellIdle();
-    return count;
-  }
-
-  /** Failures are in: whoever has not been told of one has succeeded. */
-  #completeInline(isConsumed: boolean): number {
-    const isComplete = isConsumed && !this.#completions.isReady && !this.#completions.hasOverflow;
-    if (!isComplete) {
-      this.#kicked = true;
-      return 0;
-    }
-    const targets = this.#inline;
-    // Completing may submit more, which belongs to the next turn.
-    this.#inline = this.#inlineBefore;
-    this.#inlineBefore = targets;
-    const count = targets.length;
-    for (let index = 0; index < count; index++) targets[index].onInline();
-    targets.length = 0;
     return count;
   }
 

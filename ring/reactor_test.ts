@@ -22,7 +22,7 @@ function begin(reactor: Reactor, target: CompletionTarget, head: number = Op.NOP
   return slot;
 }
 
-Deno.test("entries of one macrotask go out in one enter, and completions reach their owners", () => {
+Deno.test("entries of one macrotask go out in one enter, and owners are told", () => {
   const { driver, reactor } = scriptedReactor();
   const targets = [new Results(), new Results(), new Results()];
   for (const target of targets) begin(reactor, target);
@@ -83,7 +83,7 @@ Deno.test("waking a reactor whose turn is coming anyway does nothing", () => {
   assertEquals(driver.calls, ["defer", "enter 1", "defer"]);
 });
 
-Deno.test("a sleeping reactor is kept alive by its first reference and released by its last", () => {
+Deno.test("a sleeping reactor is kept alive from its first reference to its last", () => {
   const { driver, reactor } = scriptedReactor();
   reactor.kick();
   while (driver.turn());
@@ -144,7 +144,7 @@ Deno.test("a ring that cannot be entered at all says so", () => {
   assertThrows(() => driver.turn(), Error, "the ring cannot be entered: errno 9");
 });
 
-Deno.test("entries that find no room are submitted by the turns that follow, in order", async () => {
+Deno.test("entries that find no room are submitted by later turns, in order", async () => {
   const { driver, reactor } = scriptedReactor({ spinTurns: 0 });
   const target = new Results();
   for (let count = 0; count < 100; count++) {

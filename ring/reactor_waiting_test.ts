@@ -148,7 +148,7 @@ Deno.test("who gave up waiting for buffers keeps nobody behind it waiting", asyn
   assertEquals(resumed, ["gone", "gone", "gone", "waits"]);
 });
 
-Deno.test("those who wait for arena memory are resumed in order, and the first blocks the rest", async () => {
+Deno.test("those who wait for arena memory are resumed strictly in order", async () => {
   const { driver, reactor } = scriptedReactor();
   const { arena } = reactor;
   const blocks: number[] = [];
@@ -177,7 +177,7 @@ Deno.test("those who wait for arena memory are resumed in order, and the first b
   assertEquals(log, ["large", "tiny"]);
 });
 
-Deno.test("without a buffer ring, buffers are provided by entries: all at first, then each", async () => {
+Deno.test("without a buffer ring, entries provide buffers: all, then each", async () => {
   const { driver, reactor } = scriptedReactor({ features: { bufferRing: false } });
   await driver.settle();
   const [first] = driver.taken.splice(0);
@@ -210,7 +210,7 @@ Deno.test("whenIdle() resolves once the last operation is over", async () => {
   await idle;
 });
 
-Deno.test("close() waits for what is in flight, ends the timer, and frees the driver once", async () => {
+Deno.test("close() waits for what is in flight and frees the driver once", async () => {
   const { driver, reactor } = scriptedReactor();
   let fired = 0;
   reactor.armDeadline(1000, { onDeadline: () => void fired++ }, 0);

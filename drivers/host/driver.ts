@@ -14,18 +14,12 @@ import { OPCODES, supportedOpcodes } from "./handlers.ts";
 import { KeepAlive } from "./keep_alive.ts";
 import { Turns } from "./turns.ts";
 
-/**
- * What this backend has.
- *
- * @param inlineSend whether entries are executed before `enter` returns: a send that must not wait
- * is then over, because its bytes are in memory of the driver's own
- */
-export function hostFeatures(without: FeatureMask, inlineSend: boolean): DriverFeatures {
+/** What this backend has. */
+export function hostFeatures(without: FeatureMask): DriverFeatures {
   return {
     multishotAccept: without.multishotAccept !== true,
     multishotReceive: without.multishotReceive !== true,
     bufferRing: true,
-    inlineSend,
   };
 }
 
@@ -60,7 +54,7 @@ export class HostDriver implements RingDriver {
   constructor(options: DriverOptions) {
     this.why = options.why;
     this.supported = hostOpcodes(options.without);
-    this.features = hostFeatures(options.without, true);
+    this.features = hostFeatures(options.without);
     this.memory = RingMemory.create(options.plan);
     this.main = layRing(this.memory);
     this.#executor = new Executor(this.memory, this.main, () => this.#posted());

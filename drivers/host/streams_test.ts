@@ -276,7 +276,6 @@ Deno.test("completions that find no room wait, and none is lost", async () => {
 
 Deno.test("a send that does not wait is over when the turn is, without a completion", async () => {
   const program = await TestProgram.open(false);
-  assert(program.reactor.driver.features.inlineSend);
   const { fd, peer, listener } = await program.pair();
   const address = program.put("inline");
   const operationFlags = Msg.DONTWAIT | Msg.WAITALL;

@@ -56,7 +56,7 @@ export class HostWorkerDriver implements RingDriver {
   constructor(options: DriverOptions, memory: RingMemory, worker: Worker) {
     this.why = options.why;
     this.supported = hostOpcodes(options.without);
-    this.features = hostFeatures(options.without, false);
+    this.features = hostFeatures(options.without);
     this.memory = memory;
     this.main = layRing(memory);
     this.#completions = new CompletionQueue(this.main);

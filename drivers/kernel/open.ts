@@ -22,7 +22,7 @@ import { openSleeper } from "./open_sleeper.ts";
 import { DescriptorTable, LedgerState } from "../../ring/descriptor_table.ts";
 import { RingMemory } from "../../ring/memory.ts";
 import { Errno, errnoName } from "../../ring/abi/errno.ts";
-import { FeatureFlag, Op } from "../../ring/abi/opcodes.ts";
+import { Op } from "../../ring/abi/opcodes.ts";
 
 function mayUseFfi(): boolean {
   return Deno.permissions.querySync({ name: "ffi" }).state === "granted";
@@ -106,7 +106,6 @@ async function complete(
       multishotAccept: without.multishotAccept !== true,
       multishotReceive: without.multishotReceive !== true,
       bufferRing,
-      inlineSend: (ring.features & FeatureFlag.CQE_SKIP) !== 0,
     },
     hasFiles: without.directDescriptors !== true,
     openSleeper: (woken) =>

@@ -72,15 +72,15 @@ async function closeAll(
   const left = new Set([...table.descriptors(), ...closing]);
   const fresh = arrived.filter((fd) => !left.has(fd));
   for (const fd of [...rings, ...ends]) left.delete(fd);
-  // The rings go first: while one lives, operations hold files.
+  // The rings go first: while one lives, operations hold files. A mapping holds its ring, too.
   for (const fd of rings) libc.close(fd);
+  for (const { address, bytes } of mapped) libc.munmap(pointerTo(address), BigInt(bytes));
   for (const fd of [...left, ...fresh]) libc.close(fd);
   // The kernel dismantles them behind our back; until then sockets live and memory is in use.
   for (const fd of ends) {
     await libc.read_blocking(fd, new Uint8Array(new ArrayBuffer(8)), 1n);
     libc.close(fd);
   }
-  for (const { address, bytes } of mapped) libc.munmap(pointerTo(address), BigInt(bytes));
   table.end(LedgerState.REAPED);
   return { rings: rings.length, descriptors: left.size, arrived: fresh.length };
 }

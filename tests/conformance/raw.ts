@@ -5,11 +5,9 @@
  */
 
 import { closeQuietly, type Context } from "./context.ts";
-import type { Network } from "../../native/network.ts";
-import { Want } from "../../native/network.ts";
 import type { SocketAddress } from "../../mod.ts";
 import { SocketAddress as Address } from "../../mod.ts";
-import { AF_INET, encodeSockaddr } from "../../ring/abi/sockaddr.ts";
+import { AF_INET, decodeSockaddr, encodeSockaddr } from "../../ring/abi/sockaddr.ts";
 import {
   TIMESPEC,
   W_ADDRESS,
@@ -20,9 +18,20 @@ import {
   W_OFFSET,
   W_OPERATION_FLAGS,
 } from "../../ring/abi/layout.ts";
-import { CqeFlag, Op, Sock } from "../../ring/abi/opcodes.ts";
+import { CqeFlag, DriverOp, Op, Sock } from "../../ring/abi/opcodes.ts";
 import type { Reactor } from "../../ring/reactor.ts";
-import type { CompletionTarget } from "../../ring/slots.ts";
+import { type CompletionTarget, Scratch, SCRATCH_BYTES } from "../../ring/slots.ts";
+
+/** What NAMES is asked for. */
+export const NAMES_LOCAL = 1;
+/** See {@linkcode NAMES_LOCAL}. */
+export const NAMES_PEER = 2;
+
+/** Addresses as text, "" where they were not asked for. */
+export interface RawNames {
+  readonly local: string;
+  readonly peer: string;
+}
 
 /** One completion. */
 export interface Completion {
@@ -111,12 +120,8 @@ export class Raw {
     this.#t = t;
   }
 
-  get network(): Network {
-    return this.#t.capability.network;
-  }
-
   get reactor(): Reactor {
-    return this.network.reactor;
+    return this.#t.capability.network.reactor;
   }
 
   /** The ring's memory as bytes. */
@@ -227,15 +232,53 @@ export class Raw {
     opened.get(this.reactor)?.delete(fd);
   }
 
+  /** `bind(2)`. */
+  bind(fd: number, address: SocketAddress): Promise<number> {
+    const { pointer, length } = this.sockaddr(address);
+    return this.run(Op.BIND, { fd, pointer, offset: length });
+  }
+
+  /** `connect(2)`. */
+  connect(fd: number, address: SocketAddress): Promise<number> {
+    const { pointer, length } = this.sockaddr(address);
+    return this.run(Op.CONNECT, { fd, pointer, offset: length });
+  }
+
+  /** `setsockopt(2)`. */
+  setOption(fd: number, level: number, name: number, value: number): Promise<number> {
+    const address3 = this.blockOf(new Uint8Array(Int32Array.of(value).buffer));
+    return this.run(DriverOp.SETSOCKOPT, optionEntry(fd, level, name, address3));
+  }
+
+  /** `getsockopt(2)`. @returns the result, and the value found */
+  async getOption(fd: number, level: number, name: number): Promise<[number, number]> {
+    const address3 = this.block(4);
+    const result = await this.run(DriverOp.GETSOCKOPT, optionEntry(fd, level, name, address3));
+    return [result, this.reactor.memory.words[address3 >> 2]];
+  }
+
+  /** Both addresses of a socket, or those that `want` says. @returns them, or `-errno` */
+  async names(fd: number, want: number): Promise<RawNames | number> {
+    const block = this.block(SCRATCH_BYTES);
+    const result = await this.run(DriverOp.NAMES, { fd, address: block, operationFlags: want });
+    if (result < 0) return result;
+    const { words } = this.reactor.memory;
+    const at = (place: number, length: number) =>
+      decodeSockaddr(this.bytes, block + place, words[(block + length) >> 2]).toString();
+    return {
+      local: (want & NAMES_LOCAL) === 0 ? "" : at(Scratch.SOCKADDR, Scratch.SOCKADDR_LENGTH),
+      peer: (want & NAMES_PEER) === 0 ? "" : at(Scratch.PEER, Scratch.PEER_LENGTH),
+    };
+  }
+
   /** A listening socket and its address. */
   async listener(): Promise<{ fd: number; address: SocketAddress }> {
     const fd = await this.socket();
-    const { network } = this;
-    await expectZero("bind", network.bind(fd, Address.parse("127.0.0.1:0")));
-    await expectZero("listen", network.listen(fd, 128));
-    const names = await network.names(fd, Want.LOCAL);
+    await expectZero("bind", this.bind(fd, Address.parse("127.0.0.1:0")));
+    await expectZero("listen", this.run(Op.LISTEN, { fd, length: 128 }));
+    const names = await this.names(fd, NAMES_LOCAL);
     if (typeof names === "number") throw new Error(`no name: errno ${-names}`);
-    return { fd, address: names.local! };
+    return { fd, address: Address.parse(names.local) };
   }
 
   /** Two connected sockets. */
@@ -243,7 +286,7 @@ export class Raw {
     const { fd, address } = await this.listener();
     const client = await this.socket();
     const accepting = this.start(Op.ACCEPT, { fd });
-    await expectZero("connect", this.network.connect(client, address).done);
+    await expectZero("connect", this.connect(client, address));
     const server = await accepting.result();
     if (server < 0) throw new Error(`accept: errno ${-server}`);
     this.closeLater(server);
@@ -288,6 +331,10 @@ export class Raw {
     buffers.release(id);
     return bytes;
   }
+}
+
+function optionEntry(fd: number, level: number, name: number, address3: number): Entry {
+  return { fd, address: level + name * 2 ** 32, fileIndex: 4, address3 };
 }
 
 /** Descriptors that are still to be closed, by ring: {@linkcode Context.raw} is made anew. */

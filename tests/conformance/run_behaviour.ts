@@ -86,6 +86,8 @@ async function runBody(
     if (missing === undefined) await attempt(limitMs, "it", async () => await body(t));
     await attempt(CLOSE_LIMIT_MS, "closing its streams", () => t.close());
     if (failure === null) await attempt(CLOSE_LIMIT_MS, "settling", () => settled(capability));
+    // What a failure left in flight would never end.
+    if (failure !== null) capability.network.reactor.cancelAll();
     await attempt(CLOSE_LIMIT_MS, "closing the capability", () => dispose(capability));
     // What is closed leaves the process a moment later: leaks are looked for after that.
     await delay(1);

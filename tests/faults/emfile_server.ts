@@ -1,6 +1,6 @@
 /**
- * A server that runs out of descriptors: `emfile_test.ts` starts it with few. It says its port, then
- * each time accepting paused, and once its standard input ends what it has counted.
+ * A server that runs out of descriptors: `emfile_test.ts` starts it with few. It says its port,
+ * that accepting paused, and once its standard input ends what it has counted.
  *
  *     deno run -A emfile_server.ts BACKEND
  *

@@ -92,7 +92,6 @@ export class ScriptedDriver implements RingDriver {
       multishotAccept: true,
       multishotReceive: true,
       bufferRing: true,
-      inlineSend: false,
       ...script.features,
     };
     this.#consumer = new RingConsumer(this.main);

@@ -63,7 +63,7 @@ polls("POLL_ADD on a listener completes when a connection waits, and takes none"
   await t.barrier();
   assertEquals(polling.isDone, false);
   const client = await raw.socket();
-  assertEquals(await raw.network.connect(client, address).done, 0);
+  assertEquals(await raw.connect(client, address), 0);
   assertEquals(await polling.result() & Poll.IN, Poll.IN);
   const server = await raw.run(Op.ACCEPT, { fd });
   assert(server >= 0, `${server}`);

@@ -9,9 +9,8 @@ import { theme } from "../behaviour.ts";
 import { utf8 } from "../bytes.ts";
 import { freePort } from "../expect.ts";
 import { silentListener } from "../peers.ts";
-import type { Raw } from "../raw.ts";
+import { NAMES_LOCAL, NAMES_PEER, type Raw } from "../raw.ts";
 import { SocketAddress } from "../../../mod.ts";
-import { Want } from "../../../native/network.ts";
 import { Errno } from "../../../ring/abi/errno.ts";
 import { CqeFlag, DriverOp, IoPrio, Op, Shut, Sock, SockOpt } from "../../../ring/abi/opcodes.ts";
 import { AF_INET, AF_INET6, decodeSockaddr } from "../../../ring/abi/sockaddr.ts";
@@ -21,16 +20,6 @@ const behaviour = theme("ring: sockets");
 /** A descriptor that nobody has. */
 const NO_FD = 900_000;
 const LOOPBACK = SocketAddress.parse("127.0.0.1:0");
-
-function bind(raw: Raw, fd: number, address: SocketAddress): Promise<number> {
-  const { pointer, length } = raw.sockaddr(address);
-  return raw.run(Op.BIND, { fd, pointer, offset: length });
-}
-
-function connect(raw: Raw, fd: number, address: SocketAddress): Promise<number> {
-  const { pointer, length } = raw.sockaddr(address);
-  return raw.run(Op.CONNECT, { fd, pointer, offset: length });
-}
 
 behaviour("NOP completes with 0", async (t) => {
   assertEquals(await t.raw.run(Op.NOP), 0);
@@ -77,10 +66,9 @@ behaviour("every socket operation on no descriptor completes with EBADF", async 
     ["POLL_ADD", raw.run(Op.POLL_ADD, { fd: NO_FD, operationFlags: 1 })],
   ];
   for (const [name, result] of attempts) assertEquals(await result, -Errno.EBADF, name);
-  assertEquals(await raw.network.names(NO_FD, Want.LOCAL), -Errno.EBADF);
-  const value = new Int32Array(1);
-  assertEquals(await raw.network.getOption(NO_FD, 1, 2, value), -Errno.EBADF);
-  assertEquals(await raw.network.setOption(NO_FD, 1, 2, value), -Errno.EBADF);
+  assertEquals(await raw.names(NO_FD, NAMES_LOCAL), -Errno.EBADF);
+  assertEquals((await raw.getOption(NO_FD, 1, 2))[0], -Errno.EBADF);
+  assertEquals(await raw.setOption(NO_FD, 1, 2, 1), -Errno.EBADF);
 });
 
 behaviour("an operation on what is no socket completes with ENOTSOCK", async (t) => {
@@ -93,7 +81,7 @@ behaviour("an operation on what is no socket completes with ENOTSOCK", async (t)
     }
   });
   const fd = Number(file!.name);
-  assertEquals(await bind(raw, fd, LOOPBACK), -Errno.ENOTSOCK);
+  assertEquals(await raw.bind(fd, LOOPBACK), -Errno.ENOTSOCK);
   assertEquals(await raw.run(Op.LISTEN, { fd, length: 5 }), -Errno.ENOTSOCK);
   assertEquals(await raw.run(Op.SHUTDOWN, { fd, length: Shut.WR }), -Errno.ENOTSOCK);
 });
@@ -112,9 +100,9 @@ behaviour(
 behaviour("BIND itself finds out that an address is taken or not ours", async (t) => {
   const { raw } = t;
   const { address } = await raw.listener();
-  assertEquals(await bind(raw, await raw.socket(), address), -Errno.EADDRINUSE);
+  assertEquals(await raw.bind(await raw.socket(), address), -Errno.EADDRINUSE);
   const foreign = SocketAddress.parse("192.0.2.1:0");
-  assertEquals(await bind(raw, await raw.socket(), foreign), -Errno.EADDRNOTAVAIL);
+  assertEquals(await raw.bind(await raw.socket(), foreign), -Errno.EADDRNOTAVAIL);
 });
 
 behaviour(
@@ -122,10 +110,10 @@ behaviour(
   async (t) => {
     const { raw } = t;
     const six = SocketAddress.parse("[::1]:0");
-    assertEquals(await bind(raw, await raw.socket(), six), -Errno.EAFNOSUPPORT);
+    assertEquals(await raw.bind(await raw.socket(), six), -Errno.EAFNOSUPPORT);
     const twice = await raw.socket();
-    assertEquals(await bind(raw, twice, LOOPBACK), 0);
-    assertEquals(await bind(raw, twice, LOOPBACK), -Errno.EINVAL);
+    assertEquals(await raw.bind(twice, LOOPBACK), 0);
+    assertEquals(await raw.bind(twice, LOOPBACK), -Errno.EINVAL);
     const { pointer } = raw.sockaddr(LOOPBACK);
     const short = { fd: await raw.socket(), pointer, offset: 4 };
     assertEquals(await raw.run(Op.BIND, short), -Errno.EINVAL);
@@ -135,7 +123,7 @@ behaviour(
 /** What fails at LISTEN here may fail at BIND elsewhere. */
 async function bindAndListen(raw: Raw, address: SocketAddress): Promise<number> {
   const fd = await raw.socket();
-  const bound = await bind(raw, fd, address);
+  const bound = await raw.bind(fd, address);
   return bound < 0 ? bound : await raw.run(Op.LISTEN, { fd, length: 5 });
 }
 
@@ -153,15 +141,15 @@ behaviour("ACCEPT delivers a descriptor and the peer's sockaddr", async (t) => {
   raw.reactor.memory.words[lengthAt >> 2] = 128;
   const accepting = raw.start(Op.ACCEPT, { fd, pointer: name, pointer2: lengthAt });
   const client = await raw.socket();
-  assertEquals(await connect(raw, client, address), 0);
+  assertEquals(await raw.connect(client, address), 0);
   const server = await accepting.result();
   raw.closeLater(server);
-  const names = await raw.network.names(client, Want.BOTH);
+  const names = await raw.names(client, NAMES_LOCAL | NAMES_PEER);
   assert(typeof names !== "number");
   const length = raw.reactor.memory.words[lengthAt >> 2];
   const peer = decodeSockaddr(raw.bytes, name, length);
-  assertEquals(peer.toString(), names.local!.toString());
-  assertEquals(names.peer!.toString(), address.toString());
+  assertEquals(peer.toString(), names.local);
+  assertEquals(names.peer, address.toString());
 });
 
 behaviour("ACCEPT on a socket that does not listen completes with EINVAL", async (t) => {
@@ -174,7 +162,7 @@ behaviour("two ACCEPTs are served in their order", async (t) => {
   const { fd, address } = await raw.listener();
   const accepts = [raw.start(Op.ACCEPT, { fd }), raw.start(Op.ACCEPT, { fd })];
   for (let index = 0; index < 2; index++) {
-    assertEquals(await connect(raw, await raw.socket(), address), 0);
+    assertEquals(await raw.connect(await raw.socket(), address), 0);
     const result = await accepts[index].result();
     assert(result >= 0, `${result}`);
     raw.closeLater(result);
@@ -187,7 +175,7 @@ behaviour("multishot ACCEPT goes on with F_MORE until it is cancelled", async (t
   const { fd, address } = await raw.listener();
   const accepting = raw.start(Op.ACCEPT, { fd, ioprio: IoPrio.ACCEPT_MULTISHOT });
   for (let index = 0; index < 5; index++) {
-    assertEquals(await connect(raw, await raw.socket(), address), 0);
+    assertEquals(await raw.connect(await raw.socket(), address), 0);
     const { result, flags } = await accepting.next();
     assert(result >= 0, `${result}`);
     raw.closeLater(result);
@@ -203,13 +191,13 @@ behaviour(
     const { raw } = t;
     const nobody = SocketAddress.parse(`127.0.0.1:${freePort()}`);
     const refused = await raw.socket();
-    assertEquals(await connect(raw, refused, nobody), -Errno.ECONNREFUSED);
+    assertEquals(await raw.connect(refused, nobody), -Errno.ECONNREFUSED);
     const { address } = await raw.listener();
     const fd = await raw.socket();
-    assertEquals(await connect(raw, fd, address), 0);
-    assertEquals(await connect(raw, fd, address), -Errno.EISCONN);
+    assertEquals(await raw.connect(fd, address), 0);
+    assertEquals(await raw.connect(fd, address), -Errno.EISCONN);
     const six = SocketAddress.parse(`[::1]:${address.port}`);
-    assertEquals(await connect(raw, await raw.socket(), six), -Errno.EAFNOSUPPORT);
+    assertEquals(await raw.connect(await raw.socket(), six), -Errno.EAFNOSUPPORT);
     const { pointer } = raw.sockaddr(address);
     const short = { fd: await raw.socket(), pointer, offset: 4 };
     assertEquals(await raw.run(Op.CONNECT, short), -Errno.EINVAL);
@@ -221,8 +209,8 @@ behaviour("a socket whose CONNECT failed can connect elsewhere", async (t) => {
   const { address } = await raw.listener();
   const fd = await raw.socket();
   const nobody = SocketAddress.parse(`127.0.0.1:${freePort()}`);
-  assertEquals(await connect(raw, fd, nobody), -Errno.ECONNREFUSED);
-  assertEquals(await connect(raw, fd, address), 0);
+  assertEquals(await raw.connect(fd, nobody), -Errno.ECONNREFUSED);
+  assertEquals(await raw.connect(fd, address), 0);
 });
 
 behaviour("CONNECT that is cancelled completes with ECANCELED", async (t) => {
@@ -277,31 +265,27 @@ behaviour("SHUTDOWN of an unconnected socket is ENOTCONN, of no direction EINVAL
 behaviour("NAMES says both addresses, and ENOTCONN where there is no peer", async (t) => {
   const { raw } = t;
   const { client, server } = await raw.pair();
-  const ours = await raw.network.names(client, Want.BOTH);
-  const theirs = await raw.network.names(server, Want.BOTH);
+  const ours = await raw.names(client, NAMES_LOCAL | NAMES_PEER);
+  const theirs = await raw.names(server, NAMES_LOCAL | NAMES_PEER);
   assert(typeof ours !== "number" && typeof theirs !== "number");
-  assertEquals(ours.local!.toString(), theirs.peer!.toString());
-  assertEquals(ours.peer!.toString(), theirs.local!.toString());
+  assertEquals(ours.local, theirs.peer);
+  assertEquals(ours.peer, theirs.local);
   const { fd } = await raw.listener();
-  assertEquals(await raw.network.names(fd, Want.PEER), -Errno.ENOTCONN);
+  assertEquals(await raw.names(fd, NAMES_PEER), -Errno.ENOTCONN);
 });
 
 behaviour("SETSOCKOPT and GETSOCKOPT agree, and refuse what they do not know", async (t) => {
   const { raw } = t;
-  const { network } = raw;
   const { client } = await raw.pair();
   const { IPPROTO_TCP, TCP_NODELAY } = SockOpt;
   for (const value of [1, 0]) {
-    const words = Int32Array.of(value);
-    assertEquals(await network.setOption(client, IPPROTO_TCP, TCP_NODELAY, words), 0);
-    const found = Int32Array.of(-1);
-    assertEquals(await network.getOption(client, IPPROTO_TCP, TCP_NODELAY, found), 4);
-    assertEquals(found[0] !== 0, value !== 0);
+    assertEquals(await raw.setOption(client, IPPROTO_TCP, TCP_NODELAY, value), 0);
+    const [length, found] = await raw.getOption(client, IPPROTO_TCP, TCP_NODELAY);
+    assertEquals([length, found !== 0], [4, value !== 0]);
   }
-  const unknown = [-Errno.ENOPROTOOPT, -Errno.ENOTSUP] as number[];
-  const words = Int32Array.of(1);
-  assert(unknown.includes(await network.setOption(client, IPPROTO_TCP, 4000, words)));
-  assert(unknown.includes(await network.getOption(client, IPPROTO_TCP, 4000, words)));
+  const unknown: readonly number[] = [-Errno.ENOPROTOOPT, -Errno.ENOTSUP];
+  assert(unknown.includes(await raw.setOption(client, IPPROTO_TCP, 4000, 1)));
+  assert(unknown.includes((await raw.getOption(client, IPPROTO_TCP, 4000))[0]));
 });
 
 behaviour("RESOLVE writes addresses, and fails with an errno of its own", async (t) => {
