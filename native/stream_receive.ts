@@ -242,8 +242,13 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
     return this.#whenDisarmed();
   }
 
-  /** Ends the side. @param reason what a waiting reader rejects with, null for an ordinary close */
-  terminate(reason: Error | null): Promise<void> {
+  /**
+   * Ends the side.
+   *
+   * @param reason what a waiting reader rejects with, null for an ordinary close
+   * @returns when no receive is armed any more, null when none is now
+   */
+  terminate(reason: Error | null): Promise<void> | null {
     this.#isClosed = true;
     this.#closedBy = reason;
     if (this.#queue !== null) {
@@ -253,7 +258,7 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
     if (this.#state === State.STARVED) this.#state = State.IDLE;
     if (this.#slot < 0) {
       if (this.resolve !== null) this.#failClosed();
-      return Promise.resolve();
+      return null;
     }
     this.#cancel();
     return this.#whenDisarmed();

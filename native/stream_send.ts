@@ -114,11 +114,16 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
     }
   }
 
-  /** Ends the side. @param reason what pending sends reject with, null for an ordinary close */
-  terminate(reason: Error | null): Promise<void> {
+  /**
+   * Ends the side.
+   *
+   * @param reason what pending sends reject with, null for an ordinary close
+   * @returns when nothing of it is in flight, null when nothing is now
+   */
+  terminate(reason: Error | null): Promise<void> | null {
     this.#closedBy = reason;
     this.#isClosed = true;
-    if (this.#queue.head === null) return Promise.resolve();
+    if (this.#queue.head === null) return null;
     for (const call of this.#queue.calls()) this.#giveUp(call, this.#closedError());
     if (this.#gated !== null) this.#network.reactor.disarmDeadline(this.#gated);
     this.#gated = null;

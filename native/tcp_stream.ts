@@ -401,12 +401,14 @@ export class TcpStream<A extends Deno.Addr = Deno.NetAddr> extends Socket
   async #close(reason: Error | undefined): Promise<void> {
     const { network, descriptor } = this;
     const why = reason ?? null;
-    const ending = [this.#receiving.terminate(why), this.#sending.terminate(why)];
-    // The cancellations are ahead of it in the queue; the kernel keeps the file until they are in.
-    ending.push(network.close(descriptor));
+    const receiving = this.#receiving.terminate(why);
+    const sending = this.#sending.terminate(why);
     // Whoever awaits the close is alive until it is done.
     network.reactor.reference();
-    await Promise.all(ending);
+    // The cancellations are ahead of it in the queue; the kernel keeps the file until they are in.
+    await network.close(descriptor);
+    if (receiving !== null) await receiving;
+    if (sending !== null) await sending;
     network.reactor.dereference();
     this.owner.forget(this);
     this.#report = { reason };

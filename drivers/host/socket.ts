@@ -61,6 +61,8 @@ export class Socket implements ReadinessListener {
   bound: SocketAddress | null = null;
   /** Whether BIND asked for more than any address and any port. */
   isPinned = false;
+  /** Keeps the port that BIND chose taken until LISTEN asks for it. */
+  reserved: Deno.Listener | null = null;
   conn: Deno.Conn | null = null;
   reader: Reader | null = null;
   writer: Writer | null = null;
@@ -96,8 +98,15 @@ export class Socket implements ReadinessListener {
     if (state !== SocketState.CLOSED && !NEXT[this.state].includes(state)) {
       throw new Error(`a socket in state ${this.state} cannot become ${state}`);
     }
+    if (state !== SocketState.BOUND) this.unreserve();
     this.state = state;
     this.onReadiness();
+  }
+
+  /** Lets go of the port that BIND chose. */
+  unreserve(): void {
+    this.reserved?.close();
+    this.reserved = null;
   }
 
   /** Takes a connection that was accepted or connected. */

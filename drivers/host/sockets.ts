@@ -72,7 +72,9 @@ function bindSocket(host: Host, operation: Operation): number {
   if (typeof listener === "number") return listener;
   socket.bound = addressOf(listener.addr, socket.family);
   socket.isPinned = wanted.port !== 0 || !wanted.isUnspecified;
-  listener.close();
+  // A port that is chosen here stays taken: else another socket could be given the same one.
+  if (wanted.port === 0 && socket.family !== AF_UNIX) socket.reserved = listener;
+  else listener.close();
   socket.become(SocketState.BOUND);
   return 0;
 }
@@ -91,6 +93,7 @@ export function listen(host: Host, operation: Operation): void {
 }
 
 function startListening(host: Host, socket: Socket, backlog: number): number {
+  socket.unreserve();
   const listener = openListener(host, socket, socket.bound ?? wildcard(socket.family), backlog);
   if (typeof listener === "number") return listener;
   const adopt = (operation: Operation, conn: Deno.Conn) => adoptFor(host, socket, operation, conn);

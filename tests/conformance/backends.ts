@@ -5,7 +5,7 @@
  */
 
 import type { BehaviourBody } from "./behaviour.ts";
-import { HOST_DEVIATIONS } from "./deviations.ts";
+import { HOST_DEVIATIONS, SKIPPING_DEVIATIONS } from "./deviations.ts";
 import { kernelRefusal } from "../support/kernel.ts";
 import type { CapabilityRequest, FeatureMask } from "../../mod.ts";
 import { Op } from "../../ring/abi/opcodes.ts";
@@ -24,6 +24,8 @@ export interface Backend {
   readonly name: string;
   /** What a capability on it is asked for with. */
   readonly request: Pick<CapabilityRequest, "backend" | "worker" | "ring">;
+  /** Whether opening one takes so long that behaviours share it where they can. */
+  readonly isShared?: boolean;
   /** Why it cannot run here; undefined where it can. */
   readonly refusal: () => string | undefined;
   /** By the name of the behaviour. */
@@ -43,7 +45,7 @@ function kernel(name: string, without?: FeatureMask): Backend {
     name,
     request: { backend: "kernel", ring: without === undefined ? {} : { without } },
     refusal: kernelRefusalOnce,
-    deviations: {},
+    deviations: without?.bufferRing === true ? SKIPPING_DEVIATIONS : {},
   };
 }
 
@@ -76,6 +78,7 @@ export const BACKENDS: readonly Backend[] = [
   {
     name: "host in a Worker",
     request: { backend: "host", worker: true },
+    isShared: true,
     refusal: () => undefined,
     deviations: HOST_DEVIATIONS,
   },

@@ -6,14 +6,12 @@
  */
 
 import type { Context } from "./context.ts";
-import type { NetworkRights, RingOptions } from "../../mod.ts";
+import type { RingOptions } from "../../mod.ts";
 
 /** What a behaviour needs of the capability that it is given. */
 export interface BehaviourOptions {
   /** Sizes of its ring, over those that the suite uses. */
   readonly ring?: RingOptions;
-  /** The rights of its capability; all but the rare ones otherwise. */
-  readonly rights?: NetworkRights;
   /** Opcodes that it is about: where a driver lacks one, the matrix says "not supported". */
   readonly opcodes?: readonly number[];
   /** Longest time it may take, in milliseconds. */

@@ -8,7 +8,7 @@
 import { type Backend, BACKENDS } from "./backends.ts";
 import { type Behaviour, behaviours } from "./behaviour.ts";
 import "./behaviours/mod.ts";
-import { catchStrays, runBehaviour } from "./run_behaviour.ts";
+import { capabilities, catchStrays, runBehaviour } from "./run_behaviour.ts";
 import { Matrix, Outcome } from "./matrix.ts";
 import { SEED } from "../support/seed.ts";
 import { formatSkip } from "../support/skip.ts";
@@ -17,7 +17,10 @@ catchStrays();
 const matrix = new Matrix(BACKENDS, behaviours);
 
 Deno.test.beforeAll(() => console.log(`conformance: MILLRACE_SEED=${SEED}`));
-Deno.test.afterAll(() => console.log(matrix.lines().join("\n")));
+Deno.test.afterAll(async () => {
+  await capabilities.close();
+  console.log(matrix.lines().join("\n"));
+});
 
 for (const backend of BACKENDS) {
   const refusal = backend.refusal();

@@ -15,6 +15,7 @@ import {
   type ConnectOptions,
   type ListenOptions,
   NetworkCapability,
+  type NetworkStats,
   type RingOptions,
   type TcpEndpoint,
   type TcpStream,
@@ -64,16 +65,23 @@ export function requestFor(backend: Backend, request: CapabilityRequest = {}): C
 /** Given to every behaviour. */
 export class Context {
   readonly backend: Backend;
-  /** Opened for this behaviour alone. */
+  /** Nothing is open under it when the behaviour begins. */
   readonly capability: NetworkCapability;
   readonly random: Random;
   readonly #cleanups: (() => unknown)[] = [];
+  readonly #before: NetworkStats;
   #barrier: Pair | null = null;
 
   constructor(backend: Backend, capability: NetworkCapability, random: Random) {
     this.backend = backend;
     this.capability = capability;
     this.random = random;
+    this.#before = capability.stats();
+  }
+
+  /** How much a counter has grown since the behaviour began. */
+  gained(counter: keyof NetworkStats): number {
+    return this.capability.stats()[counter] - this.#before[counter];
   }
 
   /** Its ring, entry by entry. */

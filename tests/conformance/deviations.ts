@@ -4,11 +4,13 @@
  * @module
  */
 
-import { assert, assertInstanceOf } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
 import type { Deviation } from "./backends.ts";
 import type { BehaviourBody } from "./behaviour.ts";
 import type { Context } from "./context.ts";
 import { assertNetError, reasonOf } from "./expect.ts";
+import { Errno } from "../../ring/abi/errno.ts";
+import { Op, SqeFlag } from "../../ring/abi/opcodes.ts";
 
 /** Proves that every call rejects with ENOTSUP that names the backend and what it cannot do. */
 function refuses(
@@ -16,8 +18,8 @@ function refuses(
   calls: (t: Context) => Promise<readonly Promise<unknown>[]>,
 ): BehaviourBody {
   return async (t) => {
-    for (const call of await calls(t)) {
-      const error = await reasonOf(call);
+    const errors = await Promise.all((await calls(t)).map(reasonOf));
+    for (const error of errors) {
       assertNetError(error, { code: "ENOTSUP" });
       assertInstanceOf(error, Deno.errors.NotSupported);
       assert(error.message.includes(t.capability.backend.kind), error.message);
@@ -49,6 +51,18 @@ const NO_LINGER: Deviation = {
   }),
 };
 
+/** Linux has no drains on a ring that ever skipped a completion: io_init_req() in io_uring.c. */
+export const SKIPPING_DEVIATIONS: Readonly<Record<string, Deviation>> = {
+  "IO_DRAIN waits for everything before it, and everything after waits for it": {
+    why: "buffers go back by PROVIDE_BUFFERS with CQE_SKIP_SUCCESS, after which Linux answers " +
+      "IO_DRAIN with EOPNOTSUPP",
+    outcome: async ({ raw }) => {
+      const result = await raw.run(Op.NOP, { flags: SqeFlag.IO_DRAIN });
+      assertEquals(result, -Errno.ENOTSUP);
+    },
+  },
+};
+
 /** What plain Deno cannot do. */
 export const HOST_DEVIATIONS: Readonly<Record<string, Deviation>> = {
   "connect() from a local address has that address": NO_LOCAL_ADDRESS,
@@ -72,6 +86,15 @@ export const HOST_DEVIATIONS: Readonly<Record<string, Deviation>> = {
       ["reusePort"],
       (t) => Promise.resolve([t.capability.listen("127.0.0.1:0", { reusePort: true })]),
     ),
+  },
+  "endpoint.fd is the descriptor for rings of one's own": {
+    why: "descriptors are this backend's own numbers: endpoint.fd throws ENOTSUP",
+    outcome: async (t) => {
+      const endpoint = await t.listen();
+      const error = assertThrows(() => endpoint.fd);
+      assertNetError(error, { code: "ENOTSUP", operation: "fd" });
+      assert(error.message.includes(t.capability.backend.kind), error.message);
+    },
   },
   "an operation on what is no socket completes with ENOTSOCK": {
     why: "every descriptor of this backend is a socket",

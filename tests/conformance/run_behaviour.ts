@@ -8,11 +8,12 @@ import { assertEquals } from "@std/assert";
 import { delay } from "@std/async";
 import type { Backend } from "./backends.ts";
 import type { Behaviour, BehaviourBody } from "./behaviour.ts";
-import { Context, requestFor } from "./context.ts";
+import { Capabilities } from "./capabilities.ts";
+import { Context } from "./context.ts";
 import { Outcome } from "./matrix.ts";
 import { assertNoLeaks } from "../support/leaks.ts";
 import { Random, SEED } from "../support/seed.ts";
-import { NetworkCapability } from "../../mod.ts";
+import type { NetworkCapability } from "../../mod.ts";
 
 /** A behaviour that takes longer hangs. */
 const LIMIT_MS = 10_000;
@@ -26,6 +27,9 @@ export interface Ran {
   readonly outcome: Outcome;
   readonly note?: string;
 }
+
+/** Where behaviours get theirs; close it when the last one has run. */
+export const capabilities: Capabilities = new Capabilities();
 
 /** What went wrong where nobody awaits it, in the behaviour that runs now. */
 const strays: unknown[] = [];
@@ -66,11 +70,11 @@ async function runBody(
   behaviour: Behaviour,
   body: BehaviourBody,
 ): Promise<number | undefined> {
-  const { ring, rights, opcodes = [], limitMs = LIMIT_MS } = behaviour.options;
+  const { opcodes = [], limitMs = LIMIT_MS } = behaviour.options;
   let missing: number | undefined;
-  await warmUp(backend);
+  await capabilities.warmUp(backend);
   await assertNoLeaks(async () => {
-    const capability = await NetworkCapability.request(requestFor(backend, { ring, rights }));
+    const capability = await capabilities.take(backend, behaviour);
     const { supported } = capability.network.reactor.driver;
     missing = opcodes.find((opcode) => supported[opcode] !== 1);
     const t = new Context(backend, capability, new Random(SEED));
@@ -86,9 +90,8 @@ async function runBody(
     if (missing === undefined) await attempt(limitMs, "it", async () => await body(t));
     await attempt(CLOSE_LIMIT_MS, "closing its streams", () => t.close());
     if (failure === null) await attempt(CLOSE_LIMIT_MS, "settling", () => settled(capability));
-    // What a failure left in flight would never end.
-    if (failure !== null) capability.network.reactor.cancelAll();
-    await attempt(CLOSE_LIMIT_MS, "closing the capability", () => dispose(capability));
+    const give = () => capabilities.give(capability, failure !== null);
+    await attempt(CLOSE_LIMIT_MS, "closing the capability", give);
     // What is closed leaves the process a moment later: leaks are looked for after that.
     await delay(1);
     const [stray] = strays.splice(0);
@@ -96,19 +99,6 @@ async function runBody(
     if (failure !== null) throw (failure as { readonly error: unknown }).error;
   });
   return missing;
-}
-
-const warm = new Set<Backend>();
-
-/** Has Deno open what it opens for good at the first use of a backend: threads of Workers, say. */
-async function warmUp(backend: Backend): Promise<void> {
-  if (warm.has(backend)) return;
-  warm.add(backend);
-  await dispose(await NetworkCapability.request(requestFor(backend)));
-}
-
-async function dispose(capability: NetworkCapability): Promise<void> {
-  await capability[Symbol.asyncDispose]();
 }
 
 /** Proves that the counters come to zero. */

@@ -54,7 +54,7 @@ behaviour(
       assertDenied(error, right, "connect");
       assertEquals((error as unknown as { address: string }).address.includes(remote), true);
     }
-    assertEquals(t.capability.stats().denied, denied.length);
+    assertEquals(t.gained("denied"), denied.length);
   },
 );
 
@@ -271,82 +271,3 @@ behaviour(
     endpoint.close();
   },
 );
-
-const limits = theme("limits");
-
-limits("the limit sockets answers EMFILE and names itself", async (t) => {
-  const derived = t.capability.derive({
-    tcp: true,
-    connect: true,
-    listen: true,
-    limits: { sockets: 2 },
-  });
-  const endpoint = await t.listen();
-  const first = await derived.connect(endpoint.addr);
-  const second = await derived.connect(endpoint.addr);
-  for (const open of [() => derived.connect(endpoint.addr), () => derived.listen("127.0.0.1:0")]) {
-    const error = await assertRejects(open);
-    assertNetError(error, { code: "EMFILE" });
-    assert(error.message.includes('"sockets"'), error.message);
-    const { limit, maximum } = error as unknown as { limit: string; maximum: number };
-    assertEquals([limit, maximum], ["sockets", 2]);
-  }
-  await first.close();
-  const third = await derived.connect(endpoint.addr);
-  await third.close();
-  await second.close();
-});
-
-limits(
-  "an accepted connection over the limit is refused and counted, and the endpoint goes on",
-  async (t) => {
-    const derived = t.capability.derive({ tcp: true, listen: true, limits: { sockets: 2 } });
-    const endpoint = await t.listen({}, derived);
-    const accepting = endpoint.accept();
-    const first = await t.connect(endpoint.addr);
-    const server = await accepting;
-    const second = await t.connect(endpoint.addr);
-    assertEquals(
-      await reasonOf(second.receive().then((lease) => assertEquals(lease, null))),
-      undefined,
-    );
-    assertEquals(endpoint.stats().refused, 1);
-    assertEquals(t.capability.stats().refused, 1);
-    await server.close();
-    const again = endpoint.accept();
-    await t.connect(endpoint.addr);
-    await (await again).close();
-    await first.close();
-  },
-);
-
-limits("the limit of a parent counts what its children hold", async (t) => {
-  const parent = t.capability.derive({ tcp: true, connect: true, limits: { sockets: 1 } });
-  const child = parent.derive({ tcp: true, connect: true });
-  const endpoint = await t.listen();
-  const stream = await child.connect(endpoint.addr);
-  assertNetError(await assertRejects(() => parent.connect(endpoint.addr)), { code: "EMFILE" });
-  await stream.close();
-  await (await parent.connect(endpoint.addr)).close();
-});
-
-limits("acceptsPerSecond is backpressure", async (t) => {
-  const derived = t.capability.derive({
-    tcp: true,
-    listen: true,
-    limits: { acceptsPerSecond: 50 },
-  });
-  const endpoint = await t.listen({}, derived);
-  const count = 60;
-  const accepted = (async () => {
-    for (let index = 0; index < count; index++) await (await endpoint.accept()).close();
-  })();
-  const started = performance.now();
-  const clients = Array.from({ length: count }, () => t.connect(endpoint.addr));
-  await Promise.all(clients);
-  await accepted;
-  const seconds = (performance.now() - started) / 1000;
-  // A second's worth may come at once; what is beyond that waits.
-  assert(seconds > 0.1, `${count} connections were accepted in ${seconds} s`);
-  assertEquals(endpoint.stats().refused, 0);
-});

@@ -116,7 +116,7 @@ behaviour("no byte is lost or doubled by deadlines at random moments", async (t)
 behaviour("what a send says it moved is what arrives, aborted at random moments", async (t) => {
   const sink = startProgram(t, "sink", [String(t.random.integer(1, 1_000_000))]);
   const address = `127.0.0.1:${await sink.line()}`;
-  for (let round = 0; round < scale(12, 400); round++) {
+  for (let round = 0; round < scale(5, 400); round++) {
     const stream = await t.capability.connect(address);
     let position = 0;
     for (let sends = 0; sends < 40; sends++) {

@@ -172,7 +172,7 @@ const queues = theme("ring: queues");
 
 queues("more submissions than entries all run, once each", async (t) => {
   const { raw } = t;
-  const operations = Array.from({ length: 1000 }, () => raw.start(Op.NOP));
+  const operations = Array.from({ length: 200 }, () => raw.start(Op.NOP));
   await results(operations);
   await t.barrierWithoutBuffers();
   for (const { completions } of operations) assertEquals(completions.length, 1);
@@ -185,7 +185,7 @@ queues("completions that find no room are not lost", async (t) => {
   await results(operations);
   await t.barrierWithoutBuffers();
   for (const { completions } of operations) assertEquals(completions.length, 1);
-  assertEquals(t.capability.stats().lateCompletions, 0);
+  assertEquals(t.gained("lateCompletions"), 0);
 }, { ring: { entries: 256, completions: 256 } });
 
 queues("an overflow of completions in one instant loses none", async (t) => {
@@ -215,7 +215,7 @@ queues("a completion for nobody is counted and ignored", async (t) => {
   forge(-1, -1);
   assertEquals(await raw.run(Op.NOP), 0);
   await t.barrierWithoutBuffers();
-  assertEquals(t.capability.stats().lateCompletions, 3);
+  assertEquals(t.gained("lateCompletions"), 3);
 });
 
 queues("statistics count turns, and the in-flight count comes back to nothing", async (t) => {

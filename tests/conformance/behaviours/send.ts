@@ -117,7 +117,7 @@ behaviour("bytes of a lease survive its release until they are sent", async (t) 
   counting.take(await receiveExactly(client, first));
   assertEquals(await receiveExactly(client, 7), utf8("pinned!"));
   await Promise.all(sending);
-}, { ring: { poison: true, buffers: { count: 8, bytes: 4096 } } });
+}, { ring: { poison: true, buffers: { count: 8, bytes: 65536 } } });
 
 behaviour("sendZeroCopy() sends a part of the program's own memory", async (t) => {
   const { stream, peer } = await t.connected();
@@ -215,7 +215,7 @@ behaviour("the counters count what was sent and received", async (t) => {
   assertEquals(after.bytesReceived - before.bytesReceived, 1000);
   assertEquals(after.sends - before.sends, 1);
   assert(after.receives > before.receives);
-  assertEquals(after.lateCompletions, 0);
+  assertEquals(after.lateCompletions, before.lateCompletions);
 });
 
 behaviour("a stranger reads exactly what was sent, and then the end", async (t) => {
