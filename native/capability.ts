@@ -197,7 +197,7 @@ export class NetworkCapability implements AsyncDisposable {
     backlog: number,
     leases: number,
   ): Promise<TcpEndpoint> {
-    const local = await this.#localAddress(address, "listen");
+    const local = await this.#localAddress(address);
     const scope = this.#scope;
     const reached = scope.acquire("sockets", 1, "listen");
     if (reached !== null) throw reached;
@@ -231,7 +231,7 @@ export class NetworkCapability implements AsyncDisposable {
     const target = parseAddress(address);
     const local = options.localAddress === undefined
       ? null
-      : await this.#localAddress(options.localAddress, "connect");
+      : numericAddress(options.localAddress);
     const scope = this.#scope;
     const network = this.#network;
     if (isHostPort(target)) {
@@ -348,29 +348,30 @@ export class NetworkCapability implements AsyncDisposable {
   }
 
   /** The address to bind: a name is resolved, and the rules judge what it stands for. */
-  async #localAddress(input: AddressInput, operation: string): Promise<SocketAddress> {
+  async #localAddress(input: AddressInput): Promise<SocketAddress> {
     const target = parseAddress(input);
     const { authority } = this.#scope;
     if (isHostPort(target)) {
       const admission = authority.admitName("tcp", "listen", target.name, target.port);
-      if (isDenial(admission)) throw this.#denied(admission, operation);
+      if (isDenial(admission)) throw this.#denied(admission, "listen");
       const found = await resolveName(this.#network, target.name, {});
       const local = withPort(found[0], target.port);
       const denial = admission.check(local);
-      if (denial !== null) throw this.#denied(denial, operation);
+      if (denial !== null) throw this.#denied(denial, "listen");
       return local;
     }
-    if (operation === "connect") return target;
     const local = canonicalize(target, "listen");
     const transport = local.family === "unix" ? "unix" : "tcp";
     const denial = authority.check(transport, "listen", local);
-    if (denial !== null) throw this.#denied(denial, operation);
+    if (denial !== null) throw this.#denied(denial, "listen");
     return local;
   }
 
   async #prepareListener(fd: number, local: SocketAddress, options: ListenOptions): Promise<void> {
     const isUnix = local.family === "unix";
-    const values = { ...(isUnix ? {} : { reuseAddress: true, noDelay: true }), ...options };
+    // Any free port must be free indeed: with SO_REUSEADDR two sockets may be given the same one.
+    const reuseAddress = local.port !== 0;
+    const values = { ...(isUnix ? {} : { reuseAddress, noDelay: true }), ...options };
     for (const name of OPTION_NAMES) {
       const value = values[name];
       if (value !== undefined) await setOption(this.#network, fd, name, value, false, "listen");
@@ -400,6 +401,13 @@ export class NetworkCapability implements AsyncDisposable {
 function markRevoked(scope: Scope, reason: Error): void {
   scope.revokedBy ??= reason;
   for (const child of scope.children) markRevoked(child, reason);
+}
+
+/** The address to connect from; which rules would a name be judged by? */
+function numericAddress(input: AddressInput): SocketAddress {
+  const address = parseAddress(input);
+  if (!isHostPort(address)) return address;
+  throw new TypeError(`localAddress must be an address, not the name "${address.name}"`);
 }
 
 function requireInteger(name: string, value: number, least: number, most: number): number {

@@ -103,12 +103,12 @@ export class RingBuffer implements Disposable {
     return new RingBuffer(this.#block, this.offset + start, end - start, this.index, false);
   }
 
-  /** Keeps the memory for an operation in flight, whatever the program releases. */
+  /** @ignore Keeps the memory for an operation in flight, whatever the program releases. */
   pin(): void {
     this.#block.holders++;
   }
 
-  /** Ends a {@linkcode RingBuffer.pin}. */
+  /** @ignore Ends a {@linkcode RingBuffer.pin}. */
   unpin(): void {
     if (--this.#block.holders === 0) this.#block.home.giveArena(this.#block.offset);
   }

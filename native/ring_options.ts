@@ -71,6 +71,9 @@ export function planOf(options: RingOptions): RingPlan {
     arenaBytes: options.arenaBytes ?? ARENA_BYTES,
   };
   checkPlan(plan);
+  if (plan.bufferCount === 0) {
+    throw new RangeError("buffers.count must be 1 or more: receives take their memory from them");
+  }
   return { plan, without: options.without ?? {}, poison: options.poison ?? false };
 }
 

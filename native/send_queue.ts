@@ -18,6 +18,10 @@ import type { Reactor } from "../ring/reactor.ts";
 
 /** The most bytes of one copy in the arena; more goes out piece by piece. */
 const CHUNK_BYTES = 256 * 1024;
+/** The same while the arena is short: peers that do not read must not hold all of it. */
+const CHUNK_BYTES_SCARCE = 4096;
+/** The share of the arena that may be taken before it counts as short. */
+const SCARCE_SHARE = 0.75;
 const NOWHERE = -1;
 
 /** What can be sent. */
@@ -125,7 +129,7 @@ export class SendQueue {
     const { heap } = segment;
     if (heap === null) return true;
     const { arena, memory } = this.#reactor;
-    let count = Math.min(heap.length, CHUNK_BYTES);
+    let count = Math.min(heap.length, this.#chunkBytes);
     let block = arena.take(count);
     // Short of memory, the first in line makes do with less: a block as large may never be free.
     while (block < 0 && this.head === segment && count > ARENA_BLOCK_BYTES) {
@@ -191,6 +195,12 @@ export class SendQueue {
     return [...calls];
   }
 
+  get #chunkBytes(): number {
+    const { arena, memory } = this.#reactor;
+    const isScarce = arena.usedBytes > memory.plan.arenaBytes * SCARCE_SHARE;
+    return isScarce ? CHUNK_BYTES_SCARCE : CHUNK_BYTES;
+  }
+
   #append(call: SendCall, length: number): Segment {
     const segment = call.total === 0 ? call : new Segment(call);
     segment.length = length;
@@ -214,8 +224,8 @@ export class SendQueue {
     const { arena, memory } = this.#reactor;
     let start = 0;
     // The head of the data goes straight to the arena; what is left of it is copied once more.
-    const count = Math.min(bytes.length, CHUNK_BYTES);
-    const block = direct ? arena.take(count) : NOWHERE;
+    const count = Math.min(bytes.length, this.#chunkBytes);
+    const block = direct && this.bytes < CHUNK_BYTES ? arena.take(count) : NOWHERE;
     if (block >= 0) {
       memory.bytes.set(count === bytes.length ? bytes : bytes.subarray(0, count), block);
       const segment = this.#append(call, count);

@@ -53,8 +53,8 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
   #isWaitingForArena = false;
   /** Runs while what is first in line waits for the rate limit. */
   #gated: Deadline | null = null;
-  /** What is first in line has waited, and may leave. */
-  #isBooked = false;
+  /** Segments first in line that have waited, and may leave. */
+  #booked = 0;
   /** Calls that were withdrawn while an operation of theirs was in flight. */
   #interrupted = 0;
   #isClosed = false;
@@ -153,7 +153,6 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
   onDeadline(tag: number): void {
     if (tag === TAG_GATE) {
       this.#gated = null;
-      this.#isBooked = true;
       this.#pump();
       return;
     }
@@ -218,9 +217,12 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
   #pump(): void {
     const queue = this.#queue;
     if (this.#slot >= 0 || this.#gated !== null) return;
-    const count = this.#settleFront();
+    let count = this.#settleFront();
     if (count === 0) return;
-    if (this.#socket.owner.sendGate !== null && !this.#passGate(count)) return;
+    if (this.#socket.owner.sendGate !== null) {
+      count = this.#passGate(count);
+      if (count === 0) return;
+    }
     const { reactor } = this.#network;
     const slot = reactor.slots.take(this, 0);
     if (slot < 0) {
@@ -281,11 +283,12 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
     reactor.entries[at + W_OPERATION_FLAGS] = SEND_FLAGS;
   }
 
-  /** Books what is about to leave. @returns false when it has to wait for its turn */
-  #passGate(count: number): boolean {
-    if (this.#isBooked) {
-      this.#isBooked = false;
-      return true;
+  /** Books what is about to leave. @returns how many segments may, 0 when they have to wait */
+  #passGate(count: number): number {
+    if (this.#booked > 0) {
+      const booked = Math.min(this.#booked, count);
+      this.#booked = 0;
+      return booked;
     }
     let bytes = 0;
     let segment = this.#queue.head!;
@@ -295,9 +298,10 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
     }
     const { reactor } = this.#network;
     const delayMs = this.#socket.owner.sendGate!.delayMs(reactor.driver.now(), bytes);
-    if (delayMs === 0) return true;
+    if (delayMs === 0) return count;
+    this.#booked = count;
     this.#gated = reactor.armDeadline(Math.min(delayMs, GATE_MOST_MS), this, TAG_GATE);
-    return false;
+    return 0;
   }
 
   #moved(bytes: number): void {

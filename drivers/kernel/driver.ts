@@ -80,6 +80,8 @@ export class KernelDriver implements RingDriver {
   readonly #hasTaskrunFlag: boolean;
   readonly #sideConsumer: SideConsumer;
   #sleeper!: Sleeper;
+  /** The eventfd is signalled by completions. */
+  #isAsleep = false;
   #host: DriverHost | null = null;
   #run: () => void = () => {};
 
@@ -144,6 +146,10 @@ export class KernelDriver implements RingDriver {
 
   /** {@inheritDoc RingDriver.enter} */
   enter(pending: number, mayLinger: boolean): number {
+    if (this.#isAsleep) {
+      this.#isAsleep = false;
+      this.#setEventFd(true);
+    }
     if (pending === 0 && this.#hasTaskrunFlag && !this.#hasWork(mayLinger ? LINGER_LOOKS : 1)) {
       return 0;
     }
@@ -201,6 +207,7 @@ export class KernelDriver implements RingDriver {
       this.#setEventFd(true);
       return false;
     }
+    this.#isAsleep = true;
     this.#sleeper.keepAlive(alive);
     this.#sleeper.arm();
     return true;
