@@ -206,7 +206,6 @@ export class NetworkCapability implements AsyncDisposable {
     try {
       this.#expect(fd, local);
       await this.#prepareListener(fd, local, options);
-      this.#expect(await network.bind(fd, local), local);
       this.#expect(await network.listen(fd, backlog), local);
       const names = await network.names(fd, Want.LOCAL);
       if (typeof names === "number") throw netError(names, { operation: "listen" });
@@ -367,15 +366,19 @@ export class NetworkCapability implements AsyncDisposable {
     return local;
   }
 
+  /** Sets the options of a listener and binds it. */
   async #prepareListener(fd: number, local: SocketAddress, options: ListenOptions): Promise<void> {
     const isUnix = local.family === "unix";
-    // Any free port must be free indeed: with SO_REUSEADDR two sockets may be given the same one.
-    const reuseAddress = local.port !== 0;
-    const values = { ...(isUnix ? {} : { reuseAddress, noDelay: true }), ...options };
+    const values = { ...(isUnix ? {} : { reuseAddress: true, noDelay: true }), ...options };
+    // Any free port must be free indeed: bound with SO_REUSEADDR, two sockets may be given the
+    // same one. Set afterwards, it still lets the port be listened on again at once.
+    const isAnyPort = !isUnix && local.port === 0 && values.reuseAddress === true;
     for (const name of OPTION_NAMES) {
-      const value = values[name];
+      const value = isAnyPort && name === "reuseAddress" ? undefined : values[name];
       if (value !== undefined) await setOption(this.#network, fd, name, value, false, "listen");
     }
+    this.#expect(await this.#network.bind(fd, local), local);
+    if (isAnyPort) await setOption(this.#network, fd, "reuseAddress", true, false, "listen");
   }
 
   #expect(result: number, local: SocketAddress): void {
