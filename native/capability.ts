@@ -26,7 +26,7 @@ import {
   canonicalize,
   isHostPort,
   parseAddress,
-  SocketAddress,
+  type SocketAddress,
 } from "../ring/abi/address.ts";
 import { Sock } from "../ring/abi/opcodes.ts";
 import {
@@ -228,9 +228,7 @@ export class NetworkCapability implements AsyncDisposable {
     requireLeases(options.leasesPerStream);
     options.signal?.throwIfAborted();
     const target = parseAddress(address);
-    const local = options.localAddress === undefined
-      ? null
-      : numericAddress(options.localAddress);
+    const local = options.localAddress === undefined ? null : numericAddress(options.localAddress);
     const scope = this.#scope;
     const network = this.#network;
     if (isHostPort(target)) {

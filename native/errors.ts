@@ -116,6 +116,7 @@ export class PartialSendError extends NetError {
       ...context,
     };
     super(messageOf(errno, told), optionsOf(told));
+    mark(this, MARK);
     mark(this, PARTIAL_SEND_MARK);
     fill(this, errno, told);
   }
@@ -362,6 +363,7 @@ function cachedClass(
   // An older Deno may lack one of its classes: the error is then a plain one with the same name.
   const Base: ErrorClass = (base === undefined ? undefined : Deno.errors[base]) ?? Error;
   const Class: ErrorClass = class extends Base {};
+  mark(Class.prototype, MARK);
   Object.defineProperty(Class, "name", { value: name, configurable: true });
   Object.defineProperty(Class.prototype, "name", {
     value: name,
@@ -374,11 +376,15 @@ function cachedClass(
 
 /** Adds the fields of a NetError, in the order in which they are printed. */
 function fill(error: Error, errno: number, context: NetErrorContext): NetError {
-  mark(error, MARK);
-  const { operation, local = "", remote = "", bytesTransferred } = context;
-  const fields = { code: errnoName(errno), errno, operation, local, remote };
-  if (bytesTransferred === undefined) return Object.assign(error, fields) as NetError;
-  return Object.assign(error, fields, { bytesTransferred }) as NetError;
+  const fields = error as unknown as Record<string, unknown>;
+  fields.code = errnoName(errno);
+  fields.errno = errno;
+  fields.operation = context.operation;
+  fields.local = context.local ?? "";
+  fields.remote = context.remote ?? "";
+  const { bytesTransferred } = context;
+  if (bytesTransferred !== undefined) fields.bytesTransferred = bytesTransferred;
+  return error as NetError;
 }
 
 function mark(error: Error, symbol: symbol): void {

@@ -4,10 +4,8 @@
  *
  *   storm --port P [--parallel 64] [--seconds 2] [--warmup 0.5]
  *
- * Latency runs from the reset of the last connection, which is the start of a cycle, to the byte
- * that came back. A cycle is one chain of four operations on a socket that is used again and
- * again: connecting it to no address (AF_UNSPEC) resets the connection and frees its port, which
- * is on the wire what a close with zero linger is, at less cost for the core of the load.
+ * Latency runs from the making of a socket, which is the start of a cycle, to the byte that came
+ * back. Every cycle has a socket of its own, as every client has, closed with zero linger.
  */
 #include "../program.h"
 #include "../uring.h"
@@ -18,6 +16,7 @@ static const uint64_t STEP_TAG = 1ull << 32;
 
 struct cycle {
   uint64_t since;
+  int fd;
   char sent, received;
 };
 
@@ -25,7 +24,6 @@ static struct ring ring;
 static struct histogram latencies;
 static struct cycle cycles[PARALLEL_MAX];
 static struct sockaddr_in server;
-static const struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
 static int outstanding;
 
 static void stuck(int signal) {
@@ -35,9 +33,9 @@ static void stuck(int signal) {
 }
 
 static struct io_uring_sqe *step(uint8_t opcode, int index, const void *address, unsigned flags) {
-  struct io_uring_sqe *sqe = ring_sqe(&ring, opcode, index);
+  struct io_uring_sqe *sqe = ring_sqe(&ring, opcode, cycles[index].fd);
   sqe->addr = (uint64_t)(uintptr_t)address;
-  sqe->flags = (uint8_t)(IOSQE_FIXED_FILE | flags);
+  sqe->flags = (uint8_t)flags;
   sqe->user_data = STEP_TAG | (uint32_t)index;
   return sqe;
 }
@@ -48,8 +46,11 @@ static void start_cycle(int index, uint64_t now) {
   cycle->since = now;
   cycle->sent = (char)('a' + now % 26);
   cycle->received = 0;
-  ring_reserve(&ring, 4);
-  step(IORING_OP_CONNECT, index, &nowhere, linked)->off = sizeof nowhere;
+  cycle->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (cycle->fd < 0) fail("socket");
+  set_no_delay(cycle->fd);
+  set_reset_on_close(cycle->fd);
+  ring_reserve(&ring, 3);
   step(IORING_OP_CONNECT, index, &server, linked)->off = sizeof server;
   struct io_uring_sqe *sqe = step(IORING_OP_SEND, index, &cycle->sent, linked);
   sqe->len = 1;
@@ -57,19 +58,6 @@ static void start_cycle(int index, uint64_t now) {
   sqe = step(IORING_OP_RECV, index, &cycle->received, 0);
   sqe->len = 1;
   sqe->user_data = (uint32_t)index;
-}
-
-static void open_sockets(int parallel) {
-  int32_t fds[PARALLEL_MAX];
-  for (int i = 0; i < parallel; i++) {
-    fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fds[i] < 0) fail("socket");
-    set_no_delay(fds[i]);
-    set_reno(fds[i]);
-    set_reset_on_close(fds[i]);
-  }
-  int result = ring_register(&ring, RING_REGISTER_FILES, fds, (unsigned)parallel);
-  if (result < 0) die("IORING_REGISTER_FILES", -result);
 }
 
 int main(int count, char **values) {
@@ -81,7 +69,6 @@ int main(int count, char **values) {
   signal(SIGALRM, stuck);
   live_at_most(warmup + seconds + DRAIN_SECONDS);
   ring_create(&ring, ENTRIES, COMPLETIONS);
-  open_sockets(parallel);
   ring_register_itself(&ring);
   uint64_t begin = clock_nanoseconds(CLOCK_MONOTONIC), start = begin + (uint64_t)(warmup * 1e9);
   uint64_t end = start + (uint64_t)(seconds * 1e9), all = 0, counted = 0, failed = 0;
@@ -98,6 +85,7 @@ int main(int count, char **values) {
       failed += !good;
       all += good;
       counted += good && now >= start && now < end;
+      close(cycle->fd);
       if (good && cycle->since >= start) histogram_add(&latencies, now - cycle->since);
       if (now < end) start_cycle((int)cqe->user_data, now);
       else outstanding--;
