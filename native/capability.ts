@@ -334,7 +334,7 @@ export class NetworkCapability implements AsyncDisposable {
   }
 
   async #end(reason: Error, isRevoked: boolean): Promise<RevokeReport> {
-    markRevoked(this.#scope, reason);
+    this.#scope.revoke(reason);
     const sockets = [...this.#scope.allSockets()];
     const why = isRevoked ? reason : undefined;
     const ending = [this.#scope.abortAttempts(reason)];
@@ -397,11 +397,6 @@ export class NetworkCapability implements AsyncDisposable {
   #count(): void {
     this.#network.reactor.counters.add(Counter.denied, 1);
   }
-}
-
-function markRevoked(scope: Scope, reason: Error): void {
-  scope.revokedBy ??= reason;
-  for (const child of scope.children) markRevoked(child, reason);
 }
 
 /** The address to connect from; which rules would a name be judged by? */

@@ -19,11 +19,12 @@ export class Scope implements SocketOwner {
   readonly acceptGate: RateGate | null;
   /** How fast bytes are sent, null without a limit. */
   readonly sendGate: RateGate | null;
-  /** Why nothing new may begin. */
-  revokedBy: Error | null = null;
   /** Sockets made under this capability itself, not under derived ones. */
   readonly sockets: Set<Socket> = new Set();
-  readonly children: Set<Scope> = new Set();
+  readonly #parent: Scope | null;
+  /** Derived scopes that have something to end; idle ones are held by their users alone. */
+  readonly #busyChildren: Set<Scope> = new Set();
+  #revokedBy: Error | null = null;
   /** What is about to make a socket, and how to abort it. */
   readonly #attempts: Map<Promise<unknown>, AbortController | null> = new Map();
   readonly #counter: LimitCounter;
@@ -42,7 +43,17 @@ export class Scope implements SocketOwner {
     this.isCounted = limits.inFlight !== undefined || limits.bufferBytes !== undefined;
     this.acceptGate = limits.acceptsPerSecond === undefined ? null : this.#accepts;
     this.sendGate = limits.sendBytesPerSecond === undefined ? null : this.#sends;
-    parent?.children.add(this);
+    this.#parent = parent ?? null;
+  }
+
+  /** Why nothing new may begin, here or above; null while it may. */
+  get revokedBy(): Error | null {
+    return this.#revokedBy ?? (this.#parent === null ? null : this.#parent.revokedBy);
+  }
+
+  /** Lets nothing new begin, here or in derived scopes. */
+  revoke(reason: Error): void {
+    this.#revokedBy ??= reason;
   }
 
   /**
@@ -65,20 +76,25 @@ export class Scope implements SocketOwner {
   /** {@inheritDoc SocketOwner.adopt} */
   adopt(socket: Socket): void {
     this.sockets.add(socket);
+    this.#enrol();
   }
 
   /** {@inheritDoc SocketOwner.forget} */
   forget(socket: Socket): void {
-    if (this.sockets.delete(socket)) this.#counter.release("sockets", 1);
+    if (!this.sockets.delete(socket)) return;
+    this.#counter.release("sockets", 1);
+    this.#retire();
   }
 
   /** Awaits what makes a socket; who withdraws the authority meanwhile aborts and awaits it too. */
   async track<Made>(attempt: Promise<Made>, controller: AbortController | null): Promise<Made> {
     this.#attempts.set(attempt, controller);
+    this.#enrol();
     try {
       return await attempt;
     } finally {
       this.#attempts.delete(attempt);
+      this.#retire();
     }
   }
 
@@ -86,13 +102,28 @@ export class Scope implements SocketOwner {
   async abortAttempts(reason: Error): Promise<void> {
     const attempts = [...this.#attempts];
     for (const [, controller] of attempts) controller?.abort(reason);
-    const children = [...this.children].map((child) => child.abortAttempts(reason));
+    const children = [...this.#busyChildren].map((child) => child.abortAttempts(reason));
     await Promise.allSettled([...attempts.map(([attempt]) => attempt), ...children]);
   }
 
   /** Every socket of this scope and of those derived from it. */
   *allSockets(): Generator<Socket> {
     yield* this.sockets;
-    for (const child of this.children) yield* child.allSockets();
+    for (const child of this.#busyChildren) yield* child.allSockets();
+  }
+
+  /** Makes itself known above, as it has something to end. */
+  #enrol(): void {
+    if (this.#parent === null || this.#parent.#busyChildren.has(this)) return;
+    this.#parent.#busyChildren.add(this);
+    this.#parent.#enrol();
+  }
+
+  /** Lets those above forget it once nothing is left. */
+  #retire(): void {
+    if (this.#parent === null) return;
+    if (this.sockets.size + this.#attempts.size + this.#busyChildren.size > 0) return;
+    this.#parent.#busyChildren.delete(this);
+    this.#parent.#retire();
   }
 }

@@ -23,7 +23,7 @@ import { type OpOptions, Reader, ReceiveSide } from "./stream_receive.ts";
 import { type SendOptions, SendSide } from "./stream_send.ts";
 import { LeaseIterator } from "./lease_iterator.ts";
 import { WebStreams } from "./web_streams.ts";
-import type { AddressInput, SocketAddress } from "../ring/abi/address.ts";
+import type { AddressInput } from "../ring/abi/address.ts";
 import { Errno } from "../ring/abi/errno.ts";
 import { Shut } from "../ring/abi/opcodes.ts";
 

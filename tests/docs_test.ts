@@ -24,7 +24,7 @@ import { Errno, errnoName, errnoSentence } from "../ring/abi/errno.ts";
 import { listFiles, ROOT } from "../tools/files.ts";
 import { BACKENDS } from "./conformance/backends.ts";
 import { behaviours } from "./conformance/behaviour.ts";
-import "./conformance/behaviours/mod.ts";
+import "./conformance/behaviours/all.ts";
 import { kernelRefusal } from "./support/kernel.ts";
 import { formatSkip } from "./support/skip.ts";
 

@@ -9,6 +9,19 @@
  * @module
  */
 
+import { classify, isMapped } from "./address_class.ts";
+import { hostNameProblem, normalizeHostName } from "./host_name.ts";
+import {
+  endsInNumber,
+  formatIpv4,
+  formatIpv6,
+  type HostProblem,
+  readIpv4,
+  readIpv6,
+  readZone,
+} from "./ip_text.ts";
+import { describe, quote } from "./quote.ts";
+
 /** The kinds of addresses a socket can have. */
 export type AddressFamily = "IPv4" | "IPv6" | "unix";
 
@@ -53,23 +66,10 @@ export interface CanonicalHost {
   readonly scope: string;
 }
 
-/** Why a text is no host, and where. */
-export interface HostProblem {
-  /** The index of the offending character, counted from 0. */
-  readonly position: number;
-  /** A fragment of a sentence that says what is wrong there. */
-  readonly reason: string;
-}
-
 /** The longest path of a unix socket in bytes: `sun_path` less its NUL. Source: unix(7). */
 export const UNIX_PATH_MAX = 107;
 
 const PORT_MAX = 65535;
-const NAME_MAX = 253; // RFC 1035 section 2.3.4: 255 octets on the wire, 253 as text.
-const LABEL_MAX = 63;
-const ZONE_NAME_MAX = 15; // IFNAMSIZ less its NUL, netdevice(7).
-const ZONE_INDEX_MAX = 0xffff_ffff;
-const QUOTE_MAX = 120;
 
 /** Only the class itself may skip the checks: this token never leaves the module. */
 const CHECKED: unique symbol = Symbol("checked");
@@ -451,71 +451,6 @@ export function inspectHost(text: string): CanonicalHost | HostProblem {
 }
 
 /**
- * Says what keeps a text from being the name of a host.
- *
- * Labels are letters, digits, hyphens (not at either end) and underscores, at most 63 of them;
- * the name has at most 253 characters, may end in one dot, and its last label is not a number:
- * such a name would be taken for an address by some resolvers.
- * Source: RFC 1035 section 2.3, RFC 1123 section 2.1, the URL standard's "ends in a number".
- *
- * @param text The name.
- * @returns The problem and its position, or `undefined` for a legal name.
- */
-export function hostNameProblem(text: string): HostProblem | undefined {
-  const name = text.endsWith(".") ? text.slice(0, -1) : text;
-  if (name.length === 0) return { position: 0, reason: "the name is empty" };
-  if (name.length > NAME_MAX) {
-    return { position: NAME_MAX, reason: `a name has at most ${NAME_MAX} characters` };
-  }
-  let position = 0;
-  for (const label of name.split(".")) {
-    if (label.length === 0) return { position, reason: "a label of the name is empty" };
-    if (label.length > LABEL_MAX) {
-      return { position, reason: `a label of the name has more than ${LABEL_MAX} characters` };
-    }
-    const strange = label.search(/[^A-Za-z0-9_-]/);
-    if (strange >= 0) {
-      const hint = label.charCodeAt(strange) > 127 ? "; write it in its ASCII form, xn--..." : "";
-      return {
-        position: position + strange,
-        reason: `a name cannot have the character ${quote(label[strange])}${hint}`,
-      };
-    }
-    if (label.startsWith("-")) return { position, reason: "a label starts with a hyphen" };
-    if (label.endsWith("-")) {
-      return { position: position + label.length - 1, reason: "a label ends with a hyphen" };
-    }
-    position += label.length + 1;
-  }
-  if (endsInNumber(name)) {
-    const position = name.lastIndexOf(".") + 1;
-    return { position, reason: "a name cannot end in a number, and this is no IPv4 address" };
-  }
-  return undefined;
-}
-
-/**
- * Brings a host name into the form in which names are compared.
- *
- * @param text The name, in any case, with or without a trailing dot.
- * @returns The name in lower case without a trailing dot.
- * @throws {TypeError} When it is no legal name; it names the text and the position.
- */
-export function normalizeHostName(text: string): string {
-  if (typeof text !== "string") {
-    throw new TypeError(`a host name must be a string, not ${describe(text)}`);
-  }
-  const problem = hostNameProblem(text);
-  if (problem !== undefined) {
-    throw new TypeError(
-      `host name ${quote(text)}: ${problem.reason} ` +
-        `(position ${problem.position})`,
-    );
-  }
-  return (text.endsWith(".") ? text.slice(0, -1) : text).toLowerCase();
-}
-
-/**
  * Turns an address into the one the kernel will use, which is the one that rules are judged on.
  *
  * An IPv4-mapped IPv6 address becomes the IPv4 address. Linux connects 0.0.0.0 and [::] to
@@ -543,8 +478,6 @@ export function canonicalize(
   }
   return address;
 }
-
-// ---- Text of a whole address --------------------------------------------------------------
 
 function parseText(text: string): SocketAddress | HostPort {
   if (typeof text !== "string") {
@@ -618,257 +551,6 @@ function readPort(text: string, from: number): number {
   return port;
 }
 
-// ---- IPv4 ---------------------------------------------------------------------------------
-
-/** inet_aton(3): one to four parts, the last fills what is left, each in C's notation. */
-function readIpv4(text: string): Uint8Array<ArrayBuffer> | HostProblem {
-  const parts = text.split(".", 5);
-  if (parts.length > 4) {
-    const position = parts.slice(0, 4).join(".").length;
-    return { position, reason: "an IPv4 address has at most four parts" };
-  }
-  const bytes = new Uint8Array(4);
-  let position = 0;
-  for (let i = 0; i < parts.length; i++) {
-    const part = parts[i];
-    const last = i === parts.length - 1;
-    const value = readCNumber(part);
-    const maximum = last ? 256 ** (4 - i) - 1 : 255;
-    if (Number.isNaN(value)) return { position, reason: `${quote(part)} is no number` };
-    if (value > maximum) {
-      return { position, reason: `${quote(part)} is larger than ${maximum}` };
-    }
-    if (!last) bytes[i] = value;
-    else {
-      for (let k = 3, rest = value; k >= i; k--, rest = Math.floor(rest / 256)) {
-        bytes[k] = rest % 256;
-      }
-    }
-    position += part.length + 1;
-  }
-  return bytes;
-}
-
-/** Decimal, octal after "0", hexadecimal after "0x", as strtoul(3) with base 0 takes them. */
-function readCNumber(text: string): number {
-  if (/^0[xX][0-9a-fA-F]+$/.test(text)) return parseInt(text.slice(2), 16);
-  if (/^0[0-7]*$/.test(text)) return parseInt(text, 8);
-  return /^[1-9][0-9]*$/.test(text) ? parseInt(text, 10) : NaN;
-}
-
-/** Whether the last label reads as a number: such a text may never pass for a name. */
-function endsInNumber(text: string): boolean {
-  const name = text.endsWith(".") ? text.slice(0, -1) : text;
-  const label = name.slice(name.lastIndexOf(".") + 1);
-  return /^([0-9]+|0[xX][0-9a-fA-F]*)$/.test(label);
-}
-
-function formatIpv4(bytes: ArrayLike<number>, offset: number): string {
-  return `${bytes[offset]}.${bytes[offset + 1]}.${bytes[offset + 2]}.${bytes[offset + 3]}`;
-}
-
-// ---- IPv6 ---------------------------------------------------------------------------------
-
-/** RFC 4291 section 2.2: eight groups, one "::", and an IPv4 address in place of the last two. */
-function readIpv6(text: string): Uint8Array<ArrayBuffer> | HostProblem {
-  const gap = text.indexOf("::");
-  if (gap >= 0 && text.indexOf("::", gap + 1) >= 0) {
-    return { position: text.indexOf("::", gap + 1), reason: '"::" stands only once' };
-  }
-  const head: number[] = [];
-  const tail: number[] = [];
-  const headEnd = gap < 0 ? text.length : gap;
-  if (headEnd > 0) {
-    const problem = readGroups(text, 0, headEnd, gap < 0, head);
-    if (problem !== undefined) return problem;
-  }
-  if (gap >= 0 && gap + 2 < text.length) {
-    const problem = readGroups(text, gap + 2, text.length, true, tail);
-    if (problem !== undefined) return problem;
-  }
-  const count = head.length + tail.length;
-  if (gap < 0 && count < 8) {
-    return { position: text.length, reason: `an IPv6 address has 8 groups, not ${count}` };
-  }
-  if (count > (gap < 0 ? 8 : 7)) {
-    return { position: 0, reason: "the IPv6 address has too many groups" };
-  }
-  const bytes = new Uint8Array(16);
-  for (let i = 0; i < head.length; i++) writeGroup(bytes, i, head[i]);
-  for (let i = 0; i < tail.length; i++) writeGroup(bytes, 8 - tail.length + i, tail[i]);
-  return bytes;
-}
-
-/** Reads the groups in text[from, to) into `groups`. */
-function readGroups(
-  text: string,
-  from: number,
-  to: number,
-  atEnd: boolean,
-  groups: number[],
-): HostProblem | undefined {
-  const parts = text.slice(from, to).split(":", 10);
-  let position = from;
-  for (let i = 0; i < parts.length; i++) {
-    const part = parts[i];
-    if (part.includes(".") && atEnd && i === parts.length - 1) {
-      // Inside IPv6 only the plain dotted form is legal, inet_pton(3).
-      if (!/^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/.test(part)) {
-        return { position, reason: "an IPv4 address inside IPv6 is four decimal numbers" };
-      }
-      const inner = readIpv4(part);
-      if ("reason" in inner) return { position: position + inner.position, reason: inner.reason };
-      groups.push(inner[0] << 8 | inner[1], inner[2] << 8 | inner[3]);
-    } else if (!/^[0-9a-fA-F]{1,4}$/.test(part)) {
-      return { position, reason: `${quote(part)} is no group of one to four hexadecimal digits` };
-    } else {
-      groups.push(parseInt(part, 16));
-    }
-    position += part.length + 1;
-  }
-  return undefined;
-}
-
-function writeGroup(bytes: Uint8Array, index: number, value: number): void {
-  bytes[index * 2] = value >> 8;
-  bytes[index * 2 + 1] = value & 0xff;
-}
-
-/** Reads a zone: the name or the number of an interface; number 0 means none, RFC 4007. */
-function readZone(text: string): string | HostProblem {
-  if (text === "") return { position: 0, reason: "the zone is empty" };
-  if (/^[0-9]+$/.test(text)) {
-    const index = Number(text);
-    if (index > ZONE_INDEX_MAX) {
-      return { position: 0, reason: `the zone is larger than ${ZONE_INDEX_MAX}` };
-    }
-    return index === 0 ? "" : String(index);
-  }
-  // dev_valid_name() of Linux forbids "/", ":" and blanks; "]" and "%" would break our own text.
-  const strange = text.search(/[^!-~]|[\/:%\[\]]/);
-  if (strange >= 0) {
-    return {
-      position: strange,
-      reason: `a zone cannot have the character ${quote(text[strange])}`,
-    };
-  }
-  if (text.length > ZONE_NAME_MAX) {
-    return { position: ZONE_NAME_MAX, reason: `a zone has at most ${ZONE_NAME_MAX} characters` };
-  }
-  return text;
-}
-
-/** RFC 5952 section 4, and section 5 for IPv4-mapped addresses. */
-function formatIpv6(bytes: ArrayLike<number>): string {
-  if (isMapped(bytes)) return `::ffff:${formatIpv4(bytes, 12)}`;
-  let bestStart = -1;
-  let bestLength = 1; // 4.2.2: a single group of zeros is not shortened.
-  for (let i = 0; i < 8; i++) {
-    let length = 0;
-    while (i + length < 8 && groupAt(bytes, i + length) === 0) length++;
-    if (length > bestLength) {
-      bestStart = i;
-      bestLength = length;
-    }
-    i += length;
-  }
-  const groups = (from: number, to: number): string => {
-    const texts: string[] = [];
-    for (let i = from; i < to; i++) texts.push(groupAt(bytes, i).toString(16));
-    return texts.join(":");
-  };
-  if (bestStart < 0) return groups(0, 8);
-  return `${groups(0, bestStart)}::${groups(bestStart + bestLength, 8)}`;
-}
-
-function groupAt(bytes: ArrayLike<number>, index: number): number {
-  return bytes[index * 2] << 8 | bytes[index * 2 + 1];
-}
-
-// ---- Classes of addresses -----------------------------------------------------------------
-
-type AddressClass =
-  | "loopback"
-  | "unspecified"
-  | "private"
-  | "multicast"
-  | "link-local"
-  | "public"
-  | "special";
-
-function classify(family: AddressFamily, bytes: ArrayLike<number>): AddressClass {
-  if (family === "unix") return "special";
-  if (family === "IPv4") return classifyIpv4(bytes, 0);
-  return isMapped(bytes) ? classifyIpv4(bytes, 12) : classifyIpv6(bytes);
-}
-
-/** IANA's IPv4 Special-Purpose Address Registry, RFC 6890 and its successors. */
-function classifyIpv4(bytes: ArrayLike<number>, offset: number): AddressClass {
-  const a = bytes[offset];
-  const b = bytes[offset + 1];
-  const c = bytes[offset + 2];
-  const d = bytes[offset + 3];
-  if (a === 0) return b === 0 && c === 0 && d === 0 ? "unspecified" : "special";
-  if (a === 127) return "loopback";
-  if (a === 10 || a === 172 && (b & 0xf0) === 16 || a === 192 && b === 168) return "private";
-  if (a === 169 && b === 254) return "link-local";
-  if (a >= 240) return "special"; // 240.0.0.0/4 and the limited broadcast address
-  if (a >= 224) return "multicast";
-  if (a === 100 && (b & 0xc0) === 64) return "special"; // shared address space, RFC 6598
-  if (a === 192 && b === 0 && c === 0) return d === 9 || d === 10 ? "public" : "special";
-  if (a === 192 && b === 0 && c === 2) return "special"; // documentation, RFC 5737
-  if (a === 192 && b === 88 && c === 99) return "special"; // 6to4 relays, RFC 7526
-  if (a === 198 && (b & 0xfe) === 18) return "special"; // benchmarks, RFC 2544
-  if (a === 198 && b === 51 && c === 100) return "special";
-  if (a === 203 && b === 0 && c === 113) return "special";
-  return "public";
-}
-
-/** IANA's IPv6 Special-Purpose Address Registry; everything outside 2000::/3 is special. */
-function classifyIpv6(bytes: ArrayLike<number>): AddressClass {
-  const first = groupAt(bytes, 0);
-  const second = groupAt(bytes, 1);
-  if (isZero(bytes, 0, 15)) {
-    if (bytes[15] === 0) return "unspecified";
-    if (bytes[15] === 1) return "loopback";
-  }
-  if (first >= 0xff00) return "multicast";
-  if ((first & 0xffc0) === 0xfe80) return "link-local";
-  if ((first & 0xfe00) === 0xfc00) return "private";
-  // NAT64 (RFC 6052) and 6to4 (RFC 3056) lead to the IPv4 address that they carry.
-  if (first === 0x64 && second === 0xff9b && isZero(bytes, 4, 12)) return carried(bytes, 12);
-  if (first === 0x2002) return carried(bytes, 2);
-  if ((first & 0xe000) !== 0x2000) return "special";
-  if (first === 0x2001 && second < 0x200) return isPublicAssignment(bytes) ? "public" : "special";
-  if (first === 0x2001 && second === 0xdb8) return "special"; // documentation, RFC 3849
-  if (first === 0x3fff && second < 0x1000) return "special"; // documentation, RFC 9637
-  return "public";
-}
-
-/** Which of IETF's protocol assignments in 2001::/23 are globally reachable. */
-function isPublicAssignment(bytes: ArrayLike<number>): boolean {
-  const second = groupAt(bytes, 1);
-  if (second === 1) return isZero(bytes, 4, 15) && bytes[15] >= 1 && bytes[15] <= 3;
-  if (second === 3) return true; // AMT, RFC 7450
-  if (second === 4) return groupAt(bytes, 2) === 0x112; // AS112, RFC 7535
-  return (second & 0xfff0) === 0x20 || (second & 0xfff0) === 0x30; // ORCHIDv2, drone identities
-}
-
-function carried(bytes: ArrayLike<number>, offset: number): AddressClass {
-  return classifyIpv4(bytes, offset) === "public" ? "public" : "special";
-}
-
-function isMapped(bytes: ArrayLike<number>): boolean {
-  return bytes[10] === 0xff && bytes[11] === 0xff && isZero(bytes, 0, 10);
-}
-
-function isZero(bytes: ArrayLike<number>, from: number, to: number): boolean {
-  for (let i = from; i < to; i++) if (bytes[i] !== 0) return false;
-  return true;
-}
-
-// ---- Complaints ---------------------------------------------------------------------------
-
 function assertPort(port: number): void {
   if (typeof port !== "number") {
     throw new TypeError(`port must be a number, not ${describe(port)}`);
@@ -898,14 +580,4 @@ function copyOf(bytes: ArrayLike<number>): number[] {
 
 function fail(text: string, position: number, reason: string): never {
   throw new TypeError(`address ${quote(text)}: ${reason} (position ${position})`);
-}
-
-/** Quotes foreign text for a message: escaped, and cut where it would flood a log. */
-function quote(text: string): string {
-  return JSON.stringify(text.length > QUOTE_MAX ? text.slice(0, QUOTE_MAX) + "..." : text);
-}
-
-function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  return typeof value === "string" ? quote(value) : `a value of type ${typeof value}`;
 }

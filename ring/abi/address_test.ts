@@ -11,13 +11,12 @@ import {
   type AddressInput,
   canonicalize,
   canonicalizeHost,
-  hostNameProblem,
   inspectHost,
   isHostPort,
-  normalizeHostName,
   parseAddress,
   SocketAddress,
 } from "./address.ts";
+import { hostNameProblem, normalizeHostName } from "./host_name.ts";
 
 const LOOPBACK_SPELLINGS = [
   "127.0.0.1",

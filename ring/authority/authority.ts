@@ -4,7 +4,8 @@
  * @module
  */
 
-import { canonicalize, normalizeHostName, type SocketAddress } from "../abi/address.ts";
+import { canonicalize, type SocketAddress } from "../abi/address.ts";
+import { normalizeHostName } from "../abi/host_name.ts";
 import { type Limits, tightestLimits } from "./limits.ts";
 import { isLocalName } from "./names.ts";
 import { matchesPath, normalizePath } from "./paths.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { hostNameProblem, type HostProblem, normalizeHostName } from "../abi/address.ts";
+import { hostNameProblem, normalizeHostName } from "../abi/host_name.ts";
+import type { HostProblem } from "../abi/ip_text.ts";
 
 /** A compiled pattern for names. */
 export interface NamePattern {

@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { HostProblem } from "../abi/address.ts";
+import type { HostProblem } from "../abi/ip_text.ts";
 
 /** A compiled pattern for absolute paths. */
 export interface PathPattern {

@@ -20,13 +20,8 @@
  * @module
  */
 
-import {
-  canonicalize,
-  type HostProblem,
-  inspectHost,
-  SocketAddress,
-  UNIX_PATH_MAX,
-} from "../abi/address.ts";
+import { canonicalize, inspectHost, SocketAddress, UNIX_PATH_MAX } from "../abi/address.ts";
+import type { HostProblem } from "../abi/ip_text.ts";
 import {
   coversName,
   formatNamePattern,

@@ -6,6 +6,7 @@
  */
 
 import type { Backend } from "./backends.ts";
+import { closeQuietly } from "./close_quietly.ts";
 import { connectResettable } from "./resettable.ts";
 import { Raw } from "./raw.ts";
 import type { Random } from "../support/seed.ts";
@@ -215,14 +216,5 @@ export class Context {
       }
     }
     if (failures.length > 0) throw failures[0];
-  }
-}
-
-/** Closes something of Deno's that the behaviour may have closed itself. */
-export function closeQuietly(resource: { close(): void }): void {
-  try {
-    resource.close();
-  } catch {
-    // It was closed already.
   }
 }

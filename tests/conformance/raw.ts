@@ -4,7 +4,8 @@
  * @module
  */
 
-import { closeQuietly, type Context } from "./context.ts";
+import { closeQuietly } from "./close_quietly.ts";
+import type { Context } from "./context.ts";
 import type { SocketAddress } from "../../mod.ts";
 import { SocketAddress as Address } from "../../mod.ts";
 import { AF_INET, decodeSockaddr, encodeSockaddr } from "../../ring/abi/sockaddr.ts";

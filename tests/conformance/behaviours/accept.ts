@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { theme } from "../behaviour.ts";
 import { connectResettable } from "../resettable.ts";
-import { closeQuietly } from "../context.ts";
+import { closeQuietly } from "../close_quietly.ts";
 import { assertNetError, reasonOf } from "../expect.ts";
 import type { TcpEndpoint, TcpStream } from "../../../mod.ts";
 

@@ -13,7 +13,7 @@ import {
 } from "@std/assert";
 import { theme } from "../behaviour.ts";
 import { counted, readExactly, receiveExactly, TOO_MUCH, utf8 } from "../bytes.ts";
-import { closeQuietly } from "../context.ts";
+import { closeQuietly } from "../close_quietly.ts";
 import { assertNetError, reasonOf } from "../expect.ts";
 import { silentListener } from "../peers.ts";
 import {

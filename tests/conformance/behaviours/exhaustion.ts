@@ -6,7 +6,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { theme } from "../behaviour.ts";
-import { closeQuietly, type Context } from "../context.ts";
+import { closeQuietly } from "../close_quietly.ts";
+import type { Context } from "../context.ts";
 import { assertNetError, reasonOf } from "../expect.ts";
 import { Descriptors } from "../descriptors.ts";
 

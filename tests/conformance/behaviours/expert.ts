@@ -7,7 +7,8 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { theme } from "../behaviour.ts";
 import { readExactly, utf8 } from "../bytes.ts";
-import { closeQuietly, type Context } from "../context.ts";
+import { closeQuietly } from "../close_quietly.ts";
+import type { Context } from "../context.ts";
 import { assertNetError, reasonOf } from "../expect.ts";
 import { type FeatureMask, IoUring, SocketAddress } from "../../../mod.ts";
 import { CqeFlag, Op, Sock } from "../../../ring/abi/opcodes.ts";
