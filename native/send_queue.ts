@@ -23,6 +23,8 @@ const CHUNK_BYTES_SCARCE = 4096;
 /** The share of the arena that may be taken before it counts as short. */
 const SCARCE_SHARE = 0.75;
 const NOWHERE = -1;
+/** Calls kept for reuse. */
+const SPARE_CALLS = 1024;
 
 /** What can be sent. */
 export type Sendable = Uint8Array | Lease | readonly (Uint8Array | Lease)[];
@@ -66,10 +68,35 @@ export class SendCall extends Segment {
   deadline: Deadline | null = null;
   cleanUp: (() => void) | null = null;
 
-  constructor() {
+  private constructor() {
     super(null);
   }
+
+  /** A call, an old one where there is one: every message of every stream needs one. */
+  static begin(): SendCall {
+    return spare.pop() ?? new SendCall();
+  }
+
+  /** Gives back a call that resolved: nobody refers to it, and it has no segment left. */
+  end(): void {
+    if (spare.length === SPARE_CALLS) return;
+    this.next = null;
+    this.offset = NOWHERE;
+    this.bufferId = NOWHERE;
+    this.block = NOWHERE;
+    this.charged = 0;
+    this.ringBuffer = null;
+    this.heap = null;
+    this.total = 0;
+    this.moved = 0;
+    this.reason = undefined;
+    this.hasReason = false;
+    this.cleanUp = null;
+    spare.push(this);
+  }
 }
+
+const spare: SendCall[] = [];
 
 /**
  * Bytes of a send that will be copied; proves, before anything is queued, that it can be sent.

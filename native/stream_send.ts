@@ -87,7 +87,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
     const copied = copiedBytes(data);
     const refusal = this.#refusal(options) ?? this.#charge(copied);
     if (refusal !== null) return Promise.reject(refusal.reason);
-    const call = new SendCall();
+    const call = SendCall.begin();
     this.#queue.add(call, data, !this.#isWaitingForArena);
     return this.#begin(call, options);
   }
@@ -96,7 +96,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
   sendBuffer(buffer: RingBuffer, options: SendOptions | undefined): Promise<number> {
     const refusal = this.#refusal(options);
     if (refusal !== null) return Promise.reject(refusal.reason);
-    const call = new SendCall();
+    const call = SendCall.begin();
     this.#queue.addBuffer(call, buffer);
     return this.#begin(call, options);
   }
@@ -384,6 +384,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
     if (resolve === null) return;
     this.#unpark(call);
     resolve(call.total);
+    call.end();
   }
 
   #giveUp(call: SendCall, reason: unknown): void {

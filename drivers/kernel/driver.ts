@@ -36,8 +36,14 @@ import {
 const SPIN_TURNS = 8;
 /** Looks at the ring within one empty turn: a few microseconds, dearer to spend on more turns. */
 const LINGER_LOOKS = 1000;
-/** Busy turns between two looks at Deno's own sockets: what runs beside stays quick. */
-const BREATHE_TURNS = 2;
+/** Busy turns between two looks at Deno's own sockets, while nothing else happens there. */
+const BREATHE_TURNS = 6;
+/** The same after something did: a `fetch` takes several rounds of the event loop. */
+const BREATHE_TURNS_SHARED = 1;
+/** A round of the event loop that took longer, in milliseconds, did more than wake this ring. */
+const SHARED_ROUND_MS = 0.05;
+/** Rounds with nothing else in them until the event loop counts as this ring's alone. */
+const SHARED_ROUNDS = 12;
 /** Deferred task work that one entry runs, at least; after as much there may be more. */
 const TASK_WORK_BATCH = 20;
 /** Completions to reap before the program gets its turn. */
@@ -72,7 +78,10 @@ export class KernelDriver implements RingDriver {
   readonly registrar: Registrar;
   readonly ledger: DescriptorLedger | null;
   readonly spinTurns = SPIN_TURNS;
-  readonly breatheTurns = BREATHE_TURNS;
+  /** {@inheritDoc RingDriver.breatheTurns} */
+  breatheTurns: number = BREATHE_TURNS;
+  #breathStart = 0;
+  #sharedRounds = 0;
   readonly #descriptors: Descriptors;
   readonly #libc: Libc;
   readonly #ring: KernelRing;
@@ -118,7 +127,7 @@ export class KernelDriver implements RingDriver {
   static async open(parts: KernelParts): Promise<KernelDriver> {
     const driver = new KernelDriver(parts);
     try {
-      driver.#sleeper = await parts.openSleeper(() => driver.#host?.wake());
+      driver.#sleeper = await parts.openSleeper(() => driver.#woken());
     } catch (error) {
       driver.#closeRing();
       throw error;
@@ -195,7 +204,20 @@ export class KernelDriver implements RingDriver {
 
   /** {@inheritDoc RingDriver.breathe} */
   breathe(): void {
+    this.#breathStart = performance.now();
     this.#sleeper.breathe();
+  }
+
+  /** The event loop came round, or the eventfd was signalled. */
+  #woken(): void {
+    if (this.#breathStart > 0) {
+      const isShared = performance.now() - this.#breathStart > SHARED_ROUND_MS;
+      this.#breathStart = 0;
+      if (isShared) this.#sharedRounds = SHARED_ROUNDS;
+      else if (this.#sharedRounds > 0) this.#sharedRounds--;
+      this.breatheTurns = this.#sharedRounds > 0 ? BREATHE_TURNS_SHARED : BREATHE_TURNS;
+    }
+    this.#host?.wake();
   }
 
   /** {@inheritDoc RingDriver.sleep} */
