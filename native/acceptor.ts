@@ -261,12 +261,19 @@ export class Acceptor<A extends Deno.Addr> implements CompletionTarget, Deadline
     const slot = network.reactor.slots.take(this, (fd << TAG_SHIFT) | 1);
     if (this.#isClosed || slot < 0) {
       if (slot >= 0) network.reactor.slots.abandon(slot);
+      else this.#refuse();
       network.discard(fd);
       return;
     }
     this.#naming++;
     const at = network.reactor.entry(DriverOp.NAMES, fd, slot);
     network.fillNames(at, slot, this.#want);
+  }
+
+  /** Counts a connection that a limit stands against. */
+  #refuse(): void {
+    this.#refused++;
+    this.#network.reactor.counters.add(Counter.refused, 1);
   }
 
   #named(fd: number, result: number, slot: number): void {
@@ -277,8 +284,7 @@ export class Acceptor<A extends Deno.Addr> implements CompletionTarget, Deadline
       if (result < 0) this.#vanished++;
       network.discard(fd);
     } else if (this.#scope.acquire("sockets", 1, "accept") !== null) {
-      this.#refused++;
-      counters.add(Counter.refused, 1);
+      this.#refuse();
       network.discard(fd);
     } else {
       this.#accepted++;

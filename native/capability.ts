@@ -202,8 +202,9 @@ export class NetworkCapability implements AsyncDisposable {
     const reached = scope.acquire("sockets", 1, "listen");
     if (reached !== null) throw reached;
     const network = this.#network;
-    const fd = await network.socket(domainOf(local), Sock.STREAM | Sock.CLOEXEC);
+    let fd = -1;
     try {
+      fd = await network.socket(domainOf(local), Sock.STREAM | Sock.CLOEXEC, "listen");
       this.#expect(fd, local);
       await this.#prepareListener(fd, local, options);
       this.#expect(await network.listen(fd, backlog), local);

@@ -42,12 +42,10 @@ export async function connectAddress(
 ): Promise<TcpStream> {
   const reached = scope.acquire("sockets", 1, "connect");
   if (reached !== null) throw reached;
-  const fd = await network.socket(domainOf(remote), Sock.STREAM | Sock.CLOEXEC);
-  if (fd < 0) {
-    scope.release("sockets", 1);
-    throw netError(fd, { operation: "connect", remote: remote.toString() });
-  }
+  let fd = -1;
   try {
+    fd = await network.socket(domainOf(remote), Sock.STREAM | Sock.CLOEXEC, "connect");
+    if (fd < 0) throw netError(fd, { operation: "connect", remote: remote.toString() });
     await prepare(network, fd, remote, local, options);
     await establish(network, fd, remote, options.signal);
     const names = await network.names(fd, Want.LOCAL);
@@ -64,7 +62,7 @@ export async function connectAddress(
       leasesPerStream: options.leasesPerStream ?? LEASES_PER_STREAM,
     });
   } catch (error) {
-    await network.close(fd);
+    if (fd >= 0) await network.close(fd);
     scope.release("sockets", 1);
     throw error;
   }
@@ -98,8 +96,9 @@ async function establish(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   signal?.throwIfAborted();
-  network.reactor.reference();
   const operation = network.connect(fd, remote);
+  if (operation.slot < 0) throw network.inFlightExceeded("connect");
+  network.reactor.reference();
   const cancel = () => {
     if (operation.slot >= 0) network.reactor.cancel(operation.slot);
   };

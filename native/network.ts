@@ -111,30 +111,36 @@ export class Network {
     return operation;
   }
 
-  /** Starts an operation and awaits it, alive. @returns the result or `-errno` */
+  /**
+   * Starts an operation and awaits it, alive.
+   *
+   * @returns the result or `-errno`
+   * @throws {NetError} ENOBUFS naming the limit when as many operations are in flight as may be
+   */
   async run(
     head: number,
     fd: number,
     fill?: Fill,
     read?: (slot: number, result: number) => void,
+    operation = "submit",
   ): Promise<number> {
+    const pending = this.start(head, fd, fill, read);
+    if (pending.slot < 0) throw this.inFlightExceeded(operation);
     this.reactor.reference();
     try {
-      return await this.start(head, fd, fill, read).done;
+      return await pending.done;
     } finally {
       this.reactor.dereference();
     }
   }
 
-  /** `socket(2)`. @returns a descriptor or `-errno` */
-  async socket(domain: number, type: number): Promise<number> {
-    return await this.run(Op.SOCKET, domain, (reactor, at, slot) => {
-      reactor.entries[at + W_OFFSET] = type;
-      reactor.expectDescriptors(slot);
-    }, (_slot, fd) => {
-      // At once: a Worker may be terminated before whoever awaits it runs.
+  /** `socket(2)`, for `operation`. @returns a descriptor or `-errno` */
+  socket(domain: number, type: number, operation: string): Promise<number> {
+    const fill: Fill = (reactor, at) => reactor.entries[at + W_OFFSET] = type;
+    const note = (_slot: number, fd: number) => {
       if (fd >= 0) this.opened(fd);
-    });
+    };
+    return this.run(Op.SOCKET, domain, fill, note, operation);
   }
 
   /** `bind(2)`. @returns 0 or `-errno` */
@@ -242,8 +248,8 @@ export class Network {
 
   /** The error of a ring whose slots are all taken. */
   inFlightExceeded(operation: string): Error {
-    const { capacity } = this.reactor.slots;
-    return limitExceeded("inFlight", capacity, Errno.ENOBUFS, operation);
+    const { most } = this.reactor.slots;
+    return limitExceeded("inFlight", most, Errno.ENOBUFS, operation);
   }
 
   /** A socket's addresses for an error. */
