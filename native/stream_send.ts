@@ -25,6 +25,9 @@ import { Msg, Op, Shut } from "../ring/abi/opcodes.ts";
 /** The most bytes that wait in one stream's queue: beyond, `send` rejects with ENOBUFS. */
 export const SEND_QUEUE_BYTES_MAX: number = 256 * 1024 * 1024;
 
+/** The most segments that leave in one operation, so that small sends keep up with a fast writer. */
+const VECTOR_MOST = 256;
+
 const SEND_FLAGS = Msg.NOSIGNAL | Msg.WAITALL;
 const TAG_CALL = 0;
 /** The deadline of the rate limit; others are those of calls. */
@@ -50,6 +53,8 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
   /** Segments of the operation in flight. */
   #inFlight = 0;
   #slot = NONE;
+  /** The arena block of a vector too long for scratch bytes, while it is in flight. */
+  #vector = NONE;
   #isWaitingForArena = false;
   /** Runs while what is first in line waits for the rate limit. */
   #gated: Deadline | null = null;
@@ -136,6 +141,10 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
   onCompletion(_tag: number, result: number): void {
     this.#slot = NONE;
     this.#inFlight = 0;
+    if (this.#vector !== NONE) {
+      this.#network.reactor.giveArena(this.#vector);
+      this.#vector = NONE;
+    }
     if (result >= 0) this.#moved(result);
     else this.#failed(-result);
     if (this.#queue.head !== null) {
@@ -231,11 +240,11 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
       return;
     }
     this.#slot = slot;
-    this.#inFlight = count;
     if (count > 1) {
       this.#submitVector(slot, count);
       return;
     }
+    this.#inFlight = 1;
     const segment = queue.head!;
     const at = reactor.entry(Op.SEND, this.#socket.descriptor, slot);
     const address = reactor.memory.base + segment.offset;
@@ -251,7 +260,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
     const queue = this.#queue;
     let count = 0;
     for (let segment = queue.head; segment !== null; segment = segment.next) {
-      if (count === SCRATCH_IOVECS || !queue.settle(segment)) break;
+      if (count === VECTOR_MOST || !queue.settle(segment)) break;
       count++;
     }
     if (count === 0 && queue.head !== null && !this.#isWaitingForArena) {
@@ -261,15 +270,19 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
     return count;
   }
 
-  #submitVector(slot: number, count: number): void {
+  #submitVector(slot: number, most: number): void {
     const { reactor } = this.#network;
     const { base, words } = reactor.memory;
     const scratch = reactor.scratchOf(slot);
     const header = scratch + Scratch.MSGHDR;
+    if (most > SCRATCH_IOVECS) this.#vector = reactor.arena.take(most * IOVEC.SIZE);
+    const isLong = this.#vector !== NONE;
+    const count = isLong ? most : Math.min(most, SCRATCH_IOVECS);
+    this.#inFlight = count;
+    let vector = isLong ? this.#vector : scratch + Scratch.IOVEC;
     words.fill(0, header >> 2, (header + MSGHDR.SIZE) >> 2);
-    putLong(words, header + MSGHDR.IOV, base + scratch + Scratch.IOVEC);
+    putLong(words, header + MSGHDR.IOV, base + vector);
     putLong(words, header + MSGHDR.IOV_LENGTH, count);
-    let vector = scratch + Scratch.IOVEC;
     let segment = this.#queue.head!;
     for (let index = 0; index < count; index++) {
       putLong(words, vector + IOVEC.BASE, base + segment.offset);
