@@ -98,10 +98,11 @@ testOnBackends(
     const { client, server } = await connectPair(capability);
     const socket = toNodeSocket(server, { allowHalfOpen: true });
     const closed = closeOf(socket);
+    const ended = once(socket, "end");
     socket.resume();
     await client.send(bytes("ignored"));
     await client.closeWrite();
-    await once(socket, "end");
+    await ended;
     assertEquals([socket.readyState, socket.writable], ["writeOnly", true]);
     socket.end("an answer all the same");
     assertEquals(await readText(client), "an answer all the same");
