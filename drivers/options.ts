@@ -38,6 +38,8 @@ export const WAKE_PLAN: MemoryPlan = {
   slots: 16,
   bufferCount: 0,
   bufferBytes: 64,
+  datagramCount: 0,
+  datagramBytes: 1024,
   arenaBytes: 4096,
 };
 

@@ -18,6 +18,8 @@ function memory(): RingMemory {
     slots: 64,
     bufferCount: 0,
     bufferBytes: 64,
+    datagramCount: 0,
+    datagramBytes: 1024,
     arenaBytes: 8192,
   });
 }

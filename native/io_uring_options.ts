@@ -79,7 +79,10 @@ export function ringPlanOf(entries: number, options: IoUringOptions): RingPlan {
     return checked;
   }
   const checked = planOf({ entries, completions, arenaBytes, without });
-  return { ...checked, plan: { ...checked.plan, slots, bufferCount: 0, bufferBytes: 64 } };
+  return {
+    ...checked,
+    plan: { ...checked.plan, slots, bufferCount: 0, datagramCount: 0, bufferBytes: 64 },
+  };
 }
 
 /** Leaves out what is undefined. */

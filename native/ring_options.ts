@@ -21,6 +21,8 @@ export interface RingOptions {
   readonly slots?: number;
   /** Provided buffers: how many (a power of two up to 32768; 4096) and their bytes (16384). */
   readonly buffers?: { readonly count?: number; readonly bytes?: number };
+  /** The same for datagrams: how many (256) and their bytes, headers among them (67584). */
+  readonly datagramBuffers?: { readonly count?: number; readonly bytes?: number };
   /** Bytes for copies of what is sent and for `allocBuffer`, a multiple of 4096; 32 MiB. */
   readonly arenaBytes?: number;
   /** Overwrite received bytes when their lease ends, so that tests catch views kept too long. */
@@ -34,6 +36,7 @@ const KEYS: readonly string[] = [
   "completions",
   "slots",
   "buffers",
+  "datagramBuffers",
   "arenaBytes",
   "poison",
   "without",
@@ -43,6 +46,9 @@ const COMPLETIONS_MAX = 65536;
 const SLOTS = 65536;
 const BUFFER_COUNT = 4096;
 const BUFFER_BYTES = 16384;
+const DATAGRAM_COUNT = 256;
+/** The largest datagram, its addresses and control messages, in whole pages. */
+const DATAGRAM_BYTES = 67584;
 const ARENA_BYTES = 32 * 1024 * 1024;
 
 /** A checked plan, and what goes with it. */
@@ -61,6 +67,7 @@ export interface RingPlan {
 export function planOf(options: RingOptions): RingPlan {
   checkKeys("ring", options, KEYS);
   checkKeys("ring.buffers", options.buffers ?? {}, ["count", "bytes"]);
+  checkKeys("ring.datagramBuffers", options.datagramBuffers ?? {}, ["count", "bytes"]);
   const entries = options.entries ?? ENTRIES;
   const plan: MemoryPlan = {
     entries,
@@ -68,6 +75,8 @@ export function planOf(options: RingOptions): RingPlan {
     slots: options.slots ?? SLOTS,
     bufferCount: options.buffers?.count ?? BUFFER_COUNT,
     bufferBytes: options.buffers?.bytes ?? BUFFER_BYTES,
+    datagramCount: options.datagramBuffers?.count ?? DATAGRAM_COUNT,
+    datagramBytes: options.datagramBuffers?.bytes ?? DATAGRAM_BYTES,
     arenaBytes: options.arenaBytes ?? ARENA_BYTES,
   };
   checkPlan(plan);

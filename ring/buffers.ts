@@ -12,8 +12,40 @@ import { loadAcquireHalf, storeReleaseHalf } from "./barrier.ts";
 import type { RingMemory } from "./memory.ts";
 import { IOVEC, URING_BUF } from "./abi/layout.ts";
 
-/** The group id that a ring's own provided buffers have. */
+/** The group id of the provided buffers that streams receive into. */
 export const BUFFER_GROUP = 0;
+/** The group id of those that datagrams are received into. */
+export const DATAGRAM_GROUP = 1;
+
+/** Where one group of provided buffers is, and how it is cut. */
+export interface BufferGroup {
+  readonly id: number;
+  readonly count: number;
+  /** Bytes of each buffer. */
+  readonly bytes: number;
+  /** Byte offset of the descriptors in ring memory. */
+  readonly descriptors: number;
+  /** Byte offset of the buffers. */
+  readonly buffers: number;
+}
+
+/** The groups that a ring's memory has. */
+export function bufferGroups(memory: RingMemory): readonly [BufferGroup, BufferGroup] {
+  const { at, plan } = memory;
+  return [{
+    id: BUFFER_GROUP,
+    count: plan.bufferCount,
+    bytes: plan.bufferBytes,
+    descriptors: at.descriptors,
+    buffers: at.buffers,
+  }, {
+    id: DATAGRAM_GROUP,
+    count: plan.datagramCount,
+    bytes: plan.datagramBytes,
+    descriptors: at.datagramDescriptors,
+    buffers: at.datagrams,
+  }];
+}
 
 const DESCRIPTOR_WORDS_SHIFT = 2;
 const TAIL_HALF = URING_BUF.RESERVED / 2;
@@ -35,6 +67,8 @@ const SHRINK_AFTER = 256;
  * halved when most of it lay idle for long.
  */
 export class ProvidedBuffers {
+  /** The group's id. */
+  readonly group: number;
   /** Buffers in the group. */
   readonly count: number;
   /** Bytes in each. */
@@ -50,6 +84,7 @@ export class ProvidedBuffers {
   /** Called when a buffer comes back, while somebody waits for one. */
   onReturn: (() => void) | null = null;
   readonly #memory: RingMemory;
+  readonly #start: number;
   readonly #first: number;
   readonly #tailIndex: number;
   readonly #mask: number;
@@ -63,14 +98,19 @@ export class ProvidedBuffers {
   #idleTurns = 0;
   #tail = 0;
 
-  /** @param memory where descriptors and buffers are */
-  constructor(memory: RingMemory) {
+  /**
+   * @param memory where descriptors and buffers are
+   * @param group which of its groups, see {@linkcode bufferGroups}
+   */
+  constructor(memory: RingMemory, group: BufferGroup) {
     this.#memory = memory;
-    this.count = memory.plan.bufferCount;
-    this.bytes = memory.plan.bufferBytes;
+    this.group = group.id;
+    this.count = group.count;
+    this.bytes = group.bytes;
     this.available = this.count;
-    this.#first = memory.at.descriptors >> 2;
-    this.#tailIndex = (memory.at.descriptors >> 1) + TAIL_HALF;
+    this.#start = group.buffers;
+    this.#first = group.descriptors >> 2;
+    this.#tailIndex = (group.descriptors >> 1) + TAIL_HALF;
     this.#mask = this.count - 1;
     this.#holders = new Uint16Array(this.count);
     this.#window = Math.min(WINDOW_LEAST, this.count);
@@ -92,7 +132,7 @@ export class ProvidedBuffers {
 
   /** The byte offset of a buffer in ring memory. */
   offsetOf(id: number): number {
-    return this.#memory.at.buffers + id * this.bytes;
+    return this.#start + id * this.bytes;
   }
 
   /** Notes that the consumer put bytes into a buffer; the caller is its first holder. */
@@ -170,12 +210,15 @@ export class BufferSupply {
   readonly #mask: number;
   #head = 0;
 
-  /** @param memory the ring's memory */
-  constructor(memory: RingMemory) {
+  /**
+   * @param memory the ring's memory
+   * @param group which of its groups, see {@linkcode bufferGroups}
+   */
+  constructor(memory: RingMemory, group: BufferGroup) {
     this.#memory = memory;
-    this.#first = memory.at.descriptors >> 2;
-    this.#tailIndex = (memory.at.descriptors >> 1) + TAIL_HALF;
-    this.#mask = memory.plan.bufferCount - 1;
+    this.#first = group.descriptors >> 2;
+    this.#tailIndex = (group.descriptors >> 1) + TAIL_HALF;
+    this.#mask = group.count - 1;
   }
 
   /** Takes the next buffer into `id`, `offset` and `bytes`. @returns false when there is none */

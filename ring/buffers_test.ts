@@ -1,11 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
-import { BufferSupply, ProvidedBuffers } from "./buffers.ts";
+import { bufferGroups, BufferSupply, ProvidedBuffers } from "./buffers.ts";
 import { ringAt } from "../tests/support/ring.ts";
 import { scale, withSeed } from "../tests/support/seed.ts";
 
 function pool(count: number, bytes = 256): { buffers: ProvidedBuffers; supply: BufferSupply } {
   const { memory } = ringAt(0, { bufferCount: count, bufferBytes: bytes });
-  return { buffers: new ProvidedBuffers(memory), supply: new BufferSupply(memory) };
+  return {
+    buffers: new ProvidedBuffers(memory, bufferGroups(memory)[0]),
+    supply: new BufferSupply(memory, bufferGroups(memory)[0]),
+  };
 }
 
 Deno.test("the consumer gets every buffer once, with its place and length, and then none", () => {
@@ -107,7 +110,7 @@ Deno.test("the consumer is given what came back last, and more while it uses it 
 
 Deno.test("a poisoned buffer shows whoever kept a view too long, and only that buffer", () => {
   const { memory } = ringAt(0, { bufferCount: 2, bufferBytes: 256 });
-  const buffers = new ProvidedBuffers(memory);
+  const buffers = new ProvidedBuffers(memory, bufferGroups(memory)[0]);
   buffers.poison = true;
   const view = memory.bytes.subarray(buffers.offsetOf(0), buffers.offsetOf(1));
   const other = memory.bytes.subarray(buffers.offsetOf(1), buffers.offsetOf(1) + 256);

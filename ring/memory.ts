@@ -2,8 +2,8 @@
  * The one piece of fixed-length shared memory that a ring lives in, and its division into regions.
  *
  * ```text
- *  skew   control   rings     sqes    side rings   descriptors   scratch   arena    buffers
- *  |......|page.....|CQEs.....|64 B...|............|16 B each....|256 B....|........|........|
+ *  skew  control  rings   sqes   side rings  descriptors  scratch  arena   buffers  datagrams
+ *  |.....|page....|CQEs...|64 B..|...........|16 B each...|256 B...|.......|........|.........|
  *         ^ page aligned, as is every region the kernel is told about
  * ```
  *
@@ -35,6 +35,10 @@ export interface MemoryPlan {
   readonly bufferCount: number;
   /** Bytes of each provided buffer, 64 to 1048576. */
   readonly bufferBytes: number;
+  /** Provided buffers for datagrams, a power of two from 1 to 32768, or 0 for none. */
+  readonly datagramCount: number;
+  /** Bytes of each of those, 1024 to 1048576: the datagram and what is received with it. */
+  readonly datagramBytes: number;
   /** Bytes of the arena that sends and registered buffers are taken from; a multiple of 4096. */
   readonly arenaBytes: number;
 }
@@ -54,9 +58,11 @@ export interface Regions {
   readonly sideRings: number;
   readonly sideSqes: number;
   readonly descriptors: number;
+  readonly datagramDescriptors: number;
   readonly scratch: number;
   readonly arena: number;
   readonly buffers: number;
+  readonly datagrams: number;
   readonly end: number;
 }
 
@@ -82,10 +88,12 @@ export function layOut(plan: MemoryPlan, skew: number): Regions {
   const sideRings = sqes + pages(plan.entries * SQE.SIZE);
   const sideSqes = sideRings + pages(SIDE_ENTRIES * 4 * CQE.SIZE);
   const descriptors = sideSqes + pages(SIDE_ENTRIES * SQE.SIZE);
-  const scratch = descriptors + pages(plan.bufferCount * URING_BUF.SIZE);
+  const datagramDescriptors = descriptors + pages(plan.bufferCount * URING_BUF.SIZE);
+  const scratch = datagramDescriptors + pages(plan.datagramCount * URING_BUF.SIZE);
   const arena = scratch + pages(plan.slots * SCRATCH_BYTES);
   const buffers = arena + pages(plan.arenaBytes);
-  const end = buffers + pages(plan.bufferCount * plan.bufferBytes);
+  const datagrams = buffers + pages(plan.bufferCount * plan.bufferBytes);
+  const end = datagrams + pages(plan.datagramCount * plan.datagramBytes);
   return {
     control,
     rings,
@@ -93,9 +101,11 @@ export function layOut(plan: MemoryPlan, skew: number): Regions {
     sideRings,
     sideSqes,
     descriptors,
+    datagramDescriptors,
     scratch,
     arena,
     buffers,
+    datagrams,
     end,
   };
 }
@@ -125,6 +135,10 @@ export function checkPlan(plan: MemoryPlan): void {
   requireInteger("slots", plan.slots, 16, 1 << 20);
   if (plan.bufferCount !== 0) requirePowerOfTwo("buffers.count", plan.bufferCount, 1, 32768);
   requireInteger("buffers.bytes", plan.bufferBytes, 64, 1 << 20);
+  if (plan.datagramCount !== 0) {
+    requirePowerOfTwo("datagramBuffers.count", plan.datagramCount, 1, 32768);
+  }
+  requireInteger("datagramBuffers.bytes", plan.datagramBytes, 1024, 1 << 20);
   requireInteger("arenaBytes", plan.arenaBytes, PAGE_BYTES, 2 ** 30);
   if (plan.arenaBytes % PAGE_BYTES !== 0) {
     throw new RangeError(`arenaBytes must be a multiple of ${PAGE_BYTES}, not ${plan.arenaBytes}`);

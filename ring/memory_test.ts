@@ -14,9 +14,11 @@ function needs(plan: MemoryPlan): readonly (readonly [string, number])[] {
     ["sideRings", SIDE_ENTRIES * 4 * 16],
     ["sideSqes", SIDE_ENTRIES * 64],
     ["descriptors", plan.bufferCount * 16],
+    ["datagramDescriptors", plan.datagramCount * 16],
     ["scratch", plan.slots * SCRATCH_BYTES],
     ["arena", plan.arenaBytes],
     ["buffers", plan.bufferCount * plan.bufferBytes],
+    ["datagrams", plan.datagramCount * plan.datagramBytes],
   ];
 }
 
@@ -43,6 +45,8 @@ Deno.test(
         slots: random.integer(16, 1 << 20),
         bufferCount: random.chance(0.1) ? 0 : 2 ** random.integer(0, 15),
         bufferBytes: random.integer(64, 1 << 20),
+        datagramCount: random.chance(0.1) ? 0 : 2 ** random.integer(0, 15),
+        datagramBytes: random.integer(1024, 1 << 20),
         arenaBytes: random.integer(1, 2 ** 18) * PAGE_BYTES,
       };
       checkPlan(plan);
@@ -58,6 +62,8 @@ Deno.test("the smallest and the largest plan are allowed", () => {
     slots: 16,
     bufferCount: 0,
     bufferBytes: 64,
+    datagramCount: 0,
+    datagramBytes: 1024,
     arenaBytes: PAGE_BYTES,
   });
   checkPlan({
@@ -66,6 +72,8 @@ Deno.test("the smallest and the largest plan are allowed", () => {
     slots: 1 << 20,
     bufferCount: 32768,
     bufferBytes: 1 << 20,
+    datagramCount: 32768,
+    datagramBytes: 1 << 20,
     arenaBytes: 2 ** 30,
   });
 });
@@ -85,6 +93,14 @@ Deno.test("a size out of its range is a RangeError that names it and its range",
     [{ slots: 15 }, "slots must be an integer from 16 to 1048576, not 15"],
     [{ slots: 100.5 }, "slots must be an integer from 16 to 1048576, not 100.5"],
     [{ slots: 2 ** 21 }, "slots must be an integer from 16 to 1048576, not 2097152"],
+    [
+      { datagramCount: 3 },
+      "datagramBuffers.count must be a power of two from 1 to 32768, not 3",
+    ],
+    [
+      { datagramBytes: 64 },
+      "datagramBuffers.bytes must be an integer from 1024 to 1048576, not 64",
+    ],
     [{ bufferCount: 3 }, "buffers.count must be a power of two from 1 to 32768, not 3"],
     [{ bufferCount: -1 }, "buffers.count must be a power of two from 1 to 32768, not -1"],
     [{ bufferCount: 65536 }, "buffers.count must be a power of two from 1 to 32768, not 65536"],

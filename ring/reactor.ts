@@ -15,7 +15,7 @@
  */
 
 import type { Words } from "./barrier.ts";
-import { ProvidedBuffers } from "./buffers.ts";
+import { bufferGroups, ProvidedBuffers } from "./buffers.ts";
 import { Arena } from "./arena.ts";
 import { CompletionQueue, type CompletionSink } from "./completion.ts";
 import { Counter, Counters } from "./counters.ts";
@@ -57,7 +57,10 @@ export interface Starved {
 export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
   readonly driver: RingDriver;
   readonly memory: RingMemory;
+  /** What streams receive into. */
   readonly buffers: ProvidedBuffers;
+  /** What datagrams are received into. */
+  readonly datagramBuffers: ProvidedBuffers;
   readonly arena: Arena;
   readonly slots: Slots;
   readonly counters: Counters;
@@ -73,6 +76,7 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
   readonly #sideCompletions: CompletionQueue | null;
   readonly #deadlines = new Deadlines();
   readonly #starvedOfBuffers: Starved[] = [];
+  readonly #starvedOfDatagrams: Starved[] = [];
   readonly #starvedOfArena: Starved[] = [];
   /** Nothing is in flight any more, and no timer may be. */
   #isClosing = false;
@@ -93,8 +97,11 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
   constructor(driver: RingDriver) {
     this.driver = driver;
     this.memory = driver.memory;
-    this.buffers = new ProvidedBuffers(driver.memory);
+    const [streams, datagrams] = bufferGroups(driver.memory);
+    this.buffers = new ProvidedBuffers(driver.memory, streams);
+    this.datagramBuffers = new ProvidedBuffers(driver.memory, datagrams);
     this.buffers.isRing = driver.features.bufferRing;
+    this.datagramBuffers.isRing = driver.features.bufferRing;
     this.arena = new Arena(driver.memory.at.arena, driver.memory.plan.arenaBytes);
     this.slots = new Slots(driver.memory.plan.slots);
     this.counters = new Counters(driver.memory);
@@ -104,7 +111,9 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     this.#sideCompletions = driver.side === null ? null : new CompletionQueue(driver.side);
     this.entries = this.#main.entries;
     driver.start(this);
-    if (!this.buffers.isRing) this.#provideAll();
+    if (this.buffers.isRing) return;
+    this.#provide(this.buffers, 0, this.buffers.count);
+    this.#provide(this.datagramBuffers, 0, this.datagramBuffers.count);
   }
 
   /** Operations in flight, the ring's own timer not among them. */
@@ -206,12 +215,12 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     this.#deadlines.disarm(deadline);
   }
 
-  /** Has `starved` resumed when a provided buffer comes back. */
-  awaitBuffers(starved: Starved): void {
-    this.#starvedOfBuffers.push(starved);
+  /** Has `starved` resumed when a provided buffer of its group comes back. */
+  awaitBuffers(starved: Starved, buffers: ProvidedBuffers = this.buffers): void {
+    this.#starvedOf(buffers).push(starved);
     // A program may give a buffer back while the ring sleeps.
-    this.buffers.onReturn = this.#onBuffer;
-    if (this.buffers.available > 0) this.kick();
+    buffers.onReturn = this.#onBuffer;
+    if (buffers.available > 0) this.kick();
   }
 
   /** Has `starved` resumed when arena memory comes back. */
@@ -317,7 +326,8 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
   /** Publish, enter, reap, and what follows from it. @returns how much happened */
   #cycle(): number {
     this.#now = -1;
-    this.#publishBuffers();
+    this.#publishBuffers(this.buffers);
+    this.#publishBuffers(this.datagramBuffers);
     if (this.#side !== null) this.#side.publish();
     const pending = this.#main.publish();
     const entered = this.driver.enter(pending, this.#quietTurns > 0);
@@ -382,46 +392,46 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     }
   }
 
-  #publishBuffers(): void {
-    const buffers = this.buffers;
+  #publishBuffers(buffers: ProvidedBuffers): void {
     if (buffers.isRing) {
       buffers.publish();
       return;
     }
     for (let id = buffers.returned.pop(); id !== undefined; id = buffers.returned.pop()) {
-      this.#provide(id, 1);
+      this.#provide(buffers, id, 1);
     }
   }
 
-  #provideAll(): void {
-    this.#provide(0, this.buffers.count);
-  }
-
-  #provide(id: number, count: number): void {
+  #provide(buffers: ProvidedBuffers, id: number, count: number): void {
+    if (count === 0) return;
     const at = this.entry(
       Op.PROVIDE_BUFFERS | (SqeFlag.CQE_SKIP_SUCCESS << 8),
       count,
       IGNORED_SLOT,
     );
-    this.setLong(at + W_ADDRESS, this.memory.base + this.buffers.offsetOf(id));
-    this.entries[at + W_LENGTH] = this.buffers.bytes;
+    this.setLong(at + W_ADDRESS, this.memory.base + buffers.offsetOf(id));
+    this.entries[at + W_LENGTH] = buffers.bytes;
     this.entries[at + W_OFFSET] = id;
-    this.entries[at + W_BUFFER_GROUP] = 0;
+    this.entries[at + W_BUFFER_GROUP] = buffers.group;
   }
 
   readonly #onBuffer = (): void => this.kick();
 
   #resumeStarved(): void {
-    if (this.#starvedOfBuffers.length > 0) this.#resumeWithBuffers();
+    if (this.#starvedOfBuffers.length > 0) this.#resumeWith(this.buffers);
+    if (this.#starvedOfDatagrams.length > 0) this.#resumeWith(this.datagramBuffers);
     const waiting = this.#starvedOfArena;
     while (waiting.length > 0 && waiting[0].resume()) waiting.shift();
   }
 
-  #resumeWithBuffers(): void {
-    const { buffers } = this;
-    const waiting = this.#starvedOfBuffers;
+  #starvedOf(buffers: ProvidedBuffers): Starved[] {
+    return buffers === this.buffers ? this.#starvedOfBuffers : this.#starvedOfDatagrams;
+  }
+
+  #resumeWith(buffers: ProvidedBuffers): void {
+    const waiting = this.#starvedOf(buffers);
     let tries = Math.min(waiting.length, buffers.available);
-    if (tries > 0) this.#publishBuffers();
+    if (tries > 0) this.#publishBuffers(buffers);
     while (tries-- > 0) waiting.shift()!.resume();
     if (waiting.length === 0) buffers.onReturn = null;
     // Some may have given up meanwhile: those behind them are owed a turn.

@@ -106,7 +106,7 @@ Deno.test("what is not permitted is EACCES, and nobody is asked", async () => {
 
 Deno.test("a driver Worker that may not be loaded is refused with the reason", async () => {
   const source = `
-    const plan = { entries: 8, completions: 16, slots: 64, bufferCount: 0, bufferBytes: 64,
+    const plan = { entries: 8, completions: 16, slots: 64, bufferCount: 0, bufferBytes: 64, datagramCount: 0, datagramBytes: 1024,
       arenaBytes: 4096 };
     const outcome = await openHostDriver({ plan, worker: true, without: {}, why: "" });
     console.log(outcome.refusal);
@@ -215,6 +215,8 @@ Deno.test("the driver says what it can do without what it was told to do without
     slots: 64,
     bufferCount: 0,
     bufferBytes: 64,
+    datagramCount: 0,
+    datagramBytes: 1024,
     arenaBytes: 4096,
   };
   const without = { multishotAccept: true, opcodes: [Op.BIND] };

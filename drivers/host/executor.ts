@@ -5,7 +5,7 @@
  * @module
  */
 
-import { BufferSupply } from "../../ring/buffers.ts";
+import { bufferGroups, BufferSupply } from "../../ring/buffers.ts";
 import { RingConsumer } from "../../ring/consumer.ts";
 import type { RingGeometry } from "../../ring/geometry.ts";
 import type { RingMemory } from "../../ring/memory.ts";
@@ -46,6 +46,7 @@ export class Executor implements Host {
   readonly memory: RingMemory;
   readonly consumer: RingConsumer;
   readonly supply: BufferSupply;
+  readonly datagramSupply: BufferSupply;
   readonly chunks: ChunkPool = new ChunkPool();
   readonly files: FileTable<Socket> = new FileTable<Socket>();
   readonly index: OperationIndex = new OperationIndex();
@@ -79,7 +80,9 @@ export class Executor implements Host {
   ) {
     this.memory = memory;
     this.consumer = new RingConsumer(geometry);
-    this.supply = new BufferSupply(memory);
+    const [streams, datagrams] = bufferGroups(memory);
+    this.supply = new BufferSupply(memory, streams);
+    this.datagramSupply = new BufferSupply(memory, datagrams);
     const aheadMs = performance.timeOrigin - timeOrigin;
     this.timeouts = new Timeouts(this, this.#operations, () => performance.now() + aheadMs);
     this.#links = new Links(this, (operation) => this.#start(operation));

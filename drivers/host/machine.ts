@@ -14,6 +14,7 @@ import type { Operation, OperationOwner } from "./operation.ts";
 export interface Machine {
   readonly memory: RingMemory;
   readonly supply: BufferSupply;
+  readonly datagramSupply: BufferSupply;
   readonly chunks: ChunkPool;
   /** Calls to Deno that have not settled; a part counts its own in and out. */
   outstanding: number;

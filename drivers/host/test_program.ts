@@ -94,6 +94,8 @@ const PLAN = {
   slots: 4096,
   bufferCount: 8,
   bufferBytes: 1024,
+  datagramCount: 0,
+  datagramBytes: 1024,
   arenaBytes: 16 << 20,
 };
 

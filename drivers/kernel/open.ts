@@ -15,7 +15,7 @@ import {
   type KernelRing,
   locate,
   probeOpcodes,
-  registerBufferRing,
+  registerBufferRings,
   startRing,
 } from "./setup.ts";
 import { openSleeper } from "./open_sleeper.ts";
@@ -87,7 +87,7 @@ async function complete(
   if (bufferRing) {
     const registered = without.bufferRing === true
       ? -Errno.EINVAL
-      : registerBufferRing(libc, ring.fd, memory);
+      : registerBufferRings(libc, ring.fd, memory);
     if (registered < 0) {
       if (supported[Op.PROVIDE_BUFFERS] !== 1) {
         return giveUp(`io_uring: provided buffers: ${errnoName(-registered)}`);

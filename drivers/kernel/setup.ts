@@ -15,6 +15,7 @@ import {
 } from "./libc.ts";
 import type { FeatureMask } from "../options.ts";
 import type { MappedRegion } from "../../ring/descriptor_table.ts";
+import { bufferGroups } from "../../ring/buffers.ts";
 import type { RingGeometry } from "../../ring/geometry.ts";
 import type { RingMemory } from "../../ring/memory.ts";
 import { Errno, errnoName } from "../../ring/abi/errno.ts";
@@ -262,14 +263,20 @@ export function isRecentEnough(features: number, supported: Uint8Array): boolean
   return (features & FeatureFlag.NODROP) !== 0 && supported[Op.SENDMSG_ZC] === 1;
 }
 
-/** Registers the provided-buffer ring of `memory`. @returns 0 or `-errno` */
-export function registerBufferRing(libc: Libc, fd: number, memory: RingMemory): number {
-  const registration = new DataView(new ArrayBuffer(URING_BUF_REG.SIZE));
-  setLong(registration, URING_BUF_REG.RING_ADDRESS, memory.base + memory.at.descriptors);
-  registration.setUint32(URING_BUF_REG.RING_ENTRIES, memory.plan.bufferCount, true);
-  return orErrno(
-    libc.register(SYS_IO_URING_REGISTER, fd, RegisterOp.PBUF_RING, bytesOf(registration), 1),
-  );
+/** Registers the provided-buffer rings of `memory`. @returns 0 or `-errno` */
+export function registerBufferRings(libc: Libc, fd: number, memory: RingMemory): number {
+  for (const group of bufferGroups(memory)) {
+    if (group.count === 0) continue;
+    const registration = new DataView(new ArrayBuffer(URING_BUF_REG.SIZE));
+    setLong(registration, URING_BUF_REG.RING_ADDRESS, memory.base + group.descriptors);
+    registration.setUint32(URING_BUF_REG.RING_ENTRIES, group.count, true);
+    registration.setUint16(URING_BUF_REG.GROUP, group.id, true);
+    const result = orErrno(
+      libc.register(SYS_IO_URING_REGISTER, fd, RegisterOp.PBUF_RING, bytesOf(registration), 1),
+    );
+    if (result < 0) return result;
+  }
+  return 0;
 }
 
 /** The address of a shared buffer, for {@linkcode RingMemory.create}. */

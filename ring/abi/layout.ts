@@ -262,3 +262,19 @@ export const MSGHDR: Readonly<
   ["FLAGS", 4],
   ["PAD2", 4],
 ]);
+
+/** `struct cmsghdr` (64-bit): 16 bytes. */
+export const CMSGHDR: Readonly<Record<"LENGTH" | "LEVEL" | "TYPE" | "SIZE", number>> = structure(
+  16,
+  [["LENGTH", 8], ["LEVEL", 4], ["TYPE", 4]],
+);
+
+/** `struct io_uring_recvmsg_out`: 16 bytes. */
+export const RECVMSG_OUT: Readonly<
+  Record<"NAME_LENGTH" | "CONTROL_LENGTH" | "PAYLOAD_LENGTH" | "FLAGS" | "SIZE", number>
+> = structure(16, [
+  ["NAME_LENGTH", 4],
+  ["CONTROL_LENGTH", 4],
+  ["PAYLOAD_LENGTH", 4],
+  ["FLAGS", 4],
+]);

@@ -70,6 +70,17 @@ const STRUCTURES: Readonly<
     SQ_OFFSETS: "sq_off",
     CQ_OFFSETS: "cq_off",
   }],
+  "struct cmsghdr": [layout.CMSGHDR, {
+    LENGTH: "cmsg_len",
+    LEVEL: "cmsg_level",
+    TYPE: "cmsg_type",
+  }],
+  "struct io_uring_recvmsg_out": [layout.RECVMSG_OUT, {
+    NAME_LENGTH: "namelen",
+    CONTROL_LENGTH: "controllen",
+    PAYLOAD_LENGTH: "payloadlen",
+    FLAGS: "flags",
+  }],
   "struct io_uring_buf": [layout.URING_BUF, {
     ADDRESS: "addr",
     LENGTH: "len",

@@ -18,6 +18,8 @@ const PLAN: MemoryPlan = {
   slots: 128,
   bufferCount: 0,
   bufferBytes: 64,
+  datagramCount: 0,
+  datagramBytes: 1024,
   arenaBytes: 4096,
 };
 

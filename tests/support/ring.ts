@@ -18,6 +18,8 @@ export const SMALL_PLAN: MemoryPlan = {
   slots: 256,
   bufferCount: 8,
   bufferBytes: 256,
+  datagramCount: 0,
+  datagramBytes: 1024,
   arenaBytes: 8192,
 };
 
