@@ -19,14 +19,13 @@ export {
   type NetworkStats,
   type RevokeReport,
 } from "./native/capability.ts";
-export { type ListenOptions, TcpEndpoint, type UnixEndpoint } from "./native/tcp_endpoint.ts";
+export { TcpEndpoint } from "./native/tcp_endpoint.ts";
+export { ListenerSocket, type ListenOptions } from "./native/listener_socket.ts";
+export { UnixEndpoint } from "./native/unix_endpoint.ts";
+export { UnixStream } from "./native/unix_stream.ts";
 export type { AcceptStats } from "./native/acceptor.ts";
-export {
-  type CloseReport,
-  type ConnectOptions,
-  TcpStream,
-  type UnixStream,
-} from "./native/tcp_stream.ts";
+export { type ConnectOptions, TcpStream } from "./native/tcp_stream.ts";
+export { type CloseReport, StreamSocket } from "./native/stream_socket.ts";
 export type { Socket } from "./native/socket.ts";
 export type { Lease } from "./native/lease.ts";
 export { RingBuffer } from "./native/ring_buffer.ts";
@@ -58,6 +57,7 @@ export {
   type HostPort,
   type NetAddressObject,
   SocketAddress,
+  type UnixAddressInput,
   type UnixAddressObject,
 } from "./ring/abi/address.ts";
 export type { Limits, NetworkRights, Rule } from "./ring/authority/mod.ts";

@@ -11,7 +11,7 @@ import { netError, timedOut } from "./errors.ts";
 import type { Scope } from "./scope.ts";
 import type { Socket } from "./socket.ts";
 import type { OpOptions } from "./stream_receive.ts";
-import { TcpStream } from "./tcp_stream.ts";
+import type { StreamParts, StreamSocket } from "./stream_socket.ts";
 import type { SocketAddress } from "../ring/abi/address.ts";
 import { Errno } from "../ring/abi/errno.ts";
 import { W_OPERATION_FLAGS } from "../ring/abi/layout.ts";
@@ -55,8 +55,8 @@ const BROKEN: ReadonlySet<number> = new Set<number>([
   Errno.EFAULT,
 ]);
 
-interface Waiter<A extends Deno.Addr> {
-  readonly resolve: (stream: TcpStream<A> | null) => void;
+interface Waiter<S> {
+  readonly resolve: (stream: S | null) => void;
   readonly reject: (reason: unknown) => void;
   deadline: Deadline | null;
   cleanUp: (() => void) | null;
@@ -71,8 +71,12 @@ export interface EndpointParts {
   readonly leasesPerStream: number;
 }
 
+/** Makes the stream of a connection. */
+export type StreamMaker<S> = (parts: StreamParts) => S;
+
 /** Accepts for one endpoint. */
-export class Acceptor<A extends Deno.Addr> implements CompletionTarget, DeadlineTarget {
+export class Acceptor<S extends StreamSocket<Deno.Addr>>
+  implements CompletionTarget, DeadlineTarget {
   readonly #network: Network;
   readonly #endpoint: Socket & NamedSocket;
   readonly #local: SocketAddress;
@@ -80,8 +84,9 @@ export class Acceptor<A extends Deno.Addr> implements CompletionTarget, Deadline
   readonly #leasesPerStream: number;
   readonly #want: number;
   readonly #isMultishot: boolean;
-  readonly #queue: TcpStream<A>[] = [];
-  readonly #waiters: Waiter<A>[] = [];
+  readonly #make: StreamMaker<S>;
+  readonly #queue: S[] = [];
+  readonly #waiters: Waiter<S>[] = [];
   #slot = -1;
   #naming = 0;
   #isCancelling = false;
@@ -95,8 +100,12 @@ export class Acceptor<A extends Deno.Addr> implements CompletionTarget, Deadline
   #refused = 0;
   #exhausted = 0;
 
-  /** @param endpoint whom it works for */
-  constructor(parts: EndpointParts, endpoint: Socket & NamedSocket) {
+  /**
+   * @param endpoint whom it works for
+   * @param make makes the streams it hands out
+   */
+  constructor(parts: EndpointParts, endpoint: Socket & NamedSocket, make: StreamMaker<S>) {
+    this.#make = make;
     this.#network = parts.network;
     this.#endpoint = endpoint;
     this.#local = parts.local;
@@ -167,7 +176,7 @@ export class Acceptor<A extends Deno.Addr> implements CompletionTarget, Deadline
   }
 
   /** @returns the next stream, null when the endpoint was closed ordinarily */
-  next(options: OpOptions | undefined): Promise<TcpStream<A> | null> {
+  next(options: OpOptions | undefined): Promise<S | null> {
     if (this.#isClosed) {
       return this.#closedBy === undefined ? Promise.resolve(null) : Promise.reject(this.#closedBy);
     }
@@ -179,15 +188,15 @@ export class Acceptor<A extends Deno.Addr> implements CompletionTarget, Deadline
     const refusal = this.#endpoint.admit("accept");
     if (refusal !== null) return Promise.reject(refusal);
     this.#endpoint.beginWait();
-    const { promise, resolve, reject } = Promise.withResolvers<TcpStream<A> | null>();
-    const waiter: Waiter<A> = { resolve, reject, deadline: null, cleanUp: null };
+    const { promise, resolve, reject } = Promise.withResolvers<S | null>();
+    const waiter: Waiter<S> = { resolve, reject, deadline: null, cleanUp: null };
     this.#waiters.push(waiter);
     if (options !== undefined) this.#guard(waiter, options);
     if (this.#slot < 0) this.#arm();
     return promise;
   }
 
-  #guard(waiter: Waiter<A>, options: OpOptions): void {
+  #guard(waiter: Waiter<S>, options: OpOptions): void {
     const { signal, timeoutMs } = options;
     if (timeoutMs !== undefined) {
       waiter.deadline = this.#network.reactor.armDeadline(timeoutMs, this, 1);
@@ -199,7 +208,7 @@ export class Acceptor<A extends Deno.Addr> implements CompletionTarget, Deadline
   }
 
   /** A waiter gives up; a connection that arrives later waits for the next one. */
-  #withdraw(waiter: Waiter<A>, reason: unknown): void {
+  #withdraw(waiter: Waiter<S>, reason: unknown): void {
     const index = this.#waiters.indexOf(waiter);
     if (index < 0) return;
     this.#waiters.splice(index, 1);
@@ -207,7 +216,7 @@ export class Acceptor<A extends Deno.Addr> implements CompletionTarget, Deadline
     waiter.reject(reason);
   }
 
-  #endWaiter(waiter: Waiter<A>): void {
+  #endWaiter(waiter: Waiter<S>): void {
     if (waiter.deadline !== null) this.#network.reactor.disarmDeadline(waiter.deadline);
     waiter.cleanUp?.();
     this.#endpoint.endWait();
@@ -296,8 +305,8 @@ export class Acceptor<A extends Deno.Addr> implements CompletionTarget, Deadline
     this.#checkDrained();
   }
 
-  #open(fd: number, names: SocketNames): TcpStream<A> {
-    return new TcpStream<A>({
+  #open(fd: number, names: SocketNames): S {
+    return this.#make({
       network: this.#network,
       owner: this.#scope,
       fd,

@@ -4,38 +4,30 @@
  * @module
  */
 
-import { expand } from "./compact_address.ts";
-import { connectAddress, connectName, domainOf, withDeadline, withPort } from "./connect.ts";
-import { netError, notCapable, unsupported } from "./errors.ts";
+import { Authorization } from "./authorization.ts";
+import { connect } from "./connect.ts";
+import { notCapable, unsupported } from "./errors.ts";
+import { listen } from "./listen.ts";
+import type { ListenOptions } from "./listener_socket.ts";
 import { Network } from "./network.ts";
-import { checkKeys, checkOptionValues, OPTION_NAMES, setOption } from "./options.ts";
+import { checkTimeout } from "./operation.ts";
+import { checkKeys } from "./options.ts";
 import { resolveName, type ResolveOptions } from "./resolver.ts";
 import { ledgerPlanOf, type RingOptions } from "./ring_options.ts";
 import { Scope } from "./scope.ts";
-import { type ListenOptions, TcpEndpoint } from "./tcp_endpoint.ts";
-import {
-  checkTimeout,
-  type ConnectOptions,
-  LEASES_PER_STREAM,
-  type TcpStream,
-} from "./tcp_stream.ts";
-import { Want } from "./network.ts";
+import type { TcpEndpoint } from "./tcp_endpoint.ts";
+import type { ConnectOptions, TcpStream } from "./tcp_stream.ts";
+import type { UnixEndpoint } from "./unix_endpoint.ts";
+import type { UnixStream } from "./unix_stream.ts";
 import { type BackendName, openDriver } from "../drivers/mod.ts";
 import {
   type AddressInput,
-  canonicalize,
   isHostPort,
   parseAddress,
   type SocketAddress,
+  type UnixAddressInput,
 } from "../ring/abi/address.ts";
-import { Sock } from "../ring/abi/opcodes.ts";
-import {
-  Authority,
-  AuthorityDenied,
-  type Denial,
-  isDenial,
-  type NetworkRights,
-} from "../ring/authority/mod.ts";
+import { Authority, AuthorityDenied, type NetworkRights } from "../ring/authority/mod.ts";
 import { Counter } from "../ring/counters.ts";
 import type { LedgerHandle } from "../ring/descriptor_table.ts";
 
@@ -95,18 +87,6 @@ export interface RevokeReport {
 
 const REQUEST_KEYS: readonly string[] = ["backend", "rights", "ring", "worker", "ledger"];
 const BACKENDS: readonly string[] = ["auto", "kernel", "host"];
-const LISTEN_KEYS: readonly string[] = [...OPTION_NAMES, "backlog", "leasesPerStream"];
-const CONNECT_KEYS: readonly string[] = [
-  ...OPTION_NAMES,
-  "signal",
-  "timeoutMs",
-  "leasesPerStream",
-  "localAddress",
-];
-/** Connections that may wait to be accepted; the system caps it (`net.core.somaxconn`). */
-const BACKLOG = 4096;
-const BACKLOG_MAX = 65535;
-const LEASES_MAX = 65536;
 
 /**
  * The authority to use the network. No socket exists without one; pass it to whoever may use the
@@ -129,12 +109,14 @@ export class NetworkCapability implements AsyncDisposable {
   readonly backend: { readonly kind: string; readonly why: string };
   readonly #network: Network;
   readonly #scope: Scope;
+  readonly #authorization: Authorization;
   readonly #isRoot: boolean;
   #revoking: Promise<RevokeReport> | null = null;
 
   private constructor(network: Network, scope: Scope, isRoot: boolean) {
     this.#network = network;
     this.#scope = scope;
+    this.#authorization = new Authorization(network, scope);
     this.#isRoot = isRoot;
     const { kind, why } = network.reactor.driver;
     this.backend = Object.freeze({ kind, why });
@@ -174,86 +156,28 @@ export class NetworkCapability implements AsyncDisposable {
     return this.#network;
   }
 
-  /** @ignore Proves that a right without an address is held. */
-  requireRight(right: "raw" | "ring" | "adopt", operation: string): void {
-    this.#requireLive(operation);
-    const denial = this.#scope.authority.has(right);
-    if (denial !== null) throw this.#denied(denial, operation);
+  /** @ignore What opens sockets for it works with. */
+  get authorization(): Authorization {
+    return this.#authorization;
   }
 
+  /** Listens on a Unix socket: see {@linkcode UnixEndpoint.create}. */
+  listen(address: UnixAddressInput, options?: ListenOptions): Promise<UnixEndpoint>;
   /** Listens on an address: see {@linkcode TcpEndpoint.create}. */
-  async listen(address: AddressInput, options: ListenOptions = {}): Promise<TcpEndpoint> {
-    this.#requireLive("listen");
-    checkKeys("listen", options, LISTEN_KEYS);
-    checkOptionValues(options);
-    const backlog = requireInteger("backlog", options.backlog ?? BACKLOG, 1, BACKLOG_MAX);
-    const leases = requireLeases(options.leasesPerStream);
-    return await this.#scope.track(this.#open(address, options, backlog, leases), null);
-  }
-
-  async #open(
+  listen(address: AddressInput, options?: ListenOptions): Promise<TcpEndpoint>;
+  listen(
     address: AddressInput,
-    options: ListenOptions,
-    backlog: number,
-    leases: number,
-  ): Promise<TcpEndpoint> {
-    const local = await this.#localAddress(address);
-    const scope = this.#scope;
-    const reached = scope.acquire("sockets", 1, "listen");
-    if (reached !== null) throw reached;
-    const network = this.#network;
-    let fd = -1;
-    try {
-      fd = await network.socket(domainOf(local), Sock.STREAM | Sock.CLOEXEC, "listen");
-      this.#expect(fd, local);
-      await this.#prepareListener(fd, local, options);
-      this.#expect(await network.listen(fd, backlog), local);
-      const names = await network.names(fd, Want.LOCAL);
-      if (typeof names === "number") throw netError(names, { operation: "listen" });
-      this.#requireLive("listen");
-      const parts = { network, scope, fd, local: expand(names.local!), leasesPerStream: leases };
-      return new TcpEndpoint(parts);
-    } catch (error) {
-      if (fd >= 0) await network.close(fd);
-      scope.release("sockets", 1);
-      throw error;
-    }
+    options: ListenOptions = {},
+  ): Promise<TcpEndpoint | UnixEndpoint> {
+    return listen(this.#authorization, address, options);
   }
 
+  /** Connects to a Unix socket: see {@linkcode UnixStream.connect}. */
+  connect(address: UnixAddressInput, options?: ConnectOptions): Promise<UnixStream>;
   /** Connects to an address: see {@linkcode TcpStream.connect}. */
-  async connect(address: AddressInput, options: ConnectOptions = {}): Promise<TcpStream> {
-    this.#requireLive("connect");
-    checkKeys("connect", options, CONNECT_KEYS);
-    checkOptionValues(options);
-    checkTimeout("connect", options.timeoutMs);
-    requireLeases(options.leasesPerStream);
-    options.signal?.throwIfAborted();
-    const target = parseAddress(address);
-    const local = options.localAddress === undefined ? null : numericAddress(options.localAddress);
-    const scope = this.#scope;
-    const network = this.#network;
-    if (isHostPort(target)) {
-      const name = `${target.name}:${target.port}`;
-      return await withDeadline(network, scope, options, name, async (bounded) => {
-        try {
-          return await connectName(network, scope, target, local, bounded);
-        } catch (error) {
-          if (error instanceof Deno.errors.NotCapable) this.#count();
-          throw error;
-        }
-      });
-    }
-    const transport = target.family === "unix" ? "unix" : "tcp";
-    const remote = canonicalize(target, "destination");
-    const denial = scope.authority.check(transport, "connect", remote);
-    if (denial !== null) throw this.#denied(denial, "connect");
-    return await withDeadline(
-      network,
-      scope,
-      options,
-      remote.toString(),
-      (bounded) => connectAddress(network, scope, remote, local, bounded),
-    );
+  connect(address: AddressInput, options?: ConnectOptions): Promise<TcpStream>;
+  connect(address: AddressInput, options: ConnectOptions = {}): Promise<TcpStream | UnixStream> {
+    return connect(this.#authorization, address, options);
   }
 
   /**
@@ -263,13 +187,13 @@ export class NetworkCapability implements AsyncDisposable {
    * @returns addresses with port 0, in the resolver's order
    */
   async resolve(name: string, options: ResolveOptions = {}): Promise<readonly SocketAddress[]> {
-    this.#requireLive("resolve");
+    this.#authorization.requireLive("resolve");
     checkKeys("resolve", options, ["signal", "timeoutMs", "family"]);
     checkTimeout("resolve", options.timeoutMs);
     const target = parseAddress(name.includes(":") ? `[${name}]:0` : `${name}:0`);
     if (!isHostPort(target)) return [target];
     const denial = this.#scope.authority.checkResolve(target.name);
-    if (denial !== null) throw this.#denied(denial, "resolve");
+    if (denial !== null) throw this.#authorization.denied(denial, "resolve");
     return await resolveName(this.#network, target.name, options);
   }
 
@@ -280,12 +204,12 @@ export class NetworkCapability implements AsyncDisposable {
    * @throws {TypeError} when a rule is malformed, with the position
    */
   derive(rights: NetworkRights): NetworkCapability {
-    this.#requireLive("derive");
+    this.#authorization.requireLive("derive");
     try {
       const scope = new Scope(this.#scope.authority.derive(rights), this.#scope);
       return new NetworkCapability(this.#network, scope, false);
     } catch (error) {
-      if (error instanceof AuthorityDenied) throw this.#denied(error, "derive");
+      if (error instanceof AuthorityDenied) throw this.#authorization.denied(error, "derive");
       throw error;
     }
   }
@@ -344,76 +268,4 @@ export class NetworkCapability implements AsyncDisposable {
     if (this.#isRoot) await this.#network.reactor.close();
     return { sockets: sockets.length };
   }
-
-  /** The address to bind: a name is resolved, and the rules judge what it stands for. */
-  async #localAddress(input: AddressInput): Promise<SocketAddress> {
-    const target = parseAddress(input);
-    const { authority } = this.#scope;
-    if (isHostPort(target)) {
-      const admission = authority.admitName("tcp", "listen", target.name, target.port);
-      if (isDenial(admission)) throw this.#denied(admission, "listen");
-      const found = await resolveName(this.#network, target.name, {});
-      const local = withPort(found[0], target.port);
-      const denial = admission.check(local);
-      if (denial !== null) throw this.#denied(denial, "listen");
-      return local;
-    }
-    const local = canonicalize(target, "listen");
-    const transport = local.family === "unix" ? "unix" : "tcp";
-    const denial = authority.check(transport, "listen", local);
-    if (denial !== null) throw this.#denied(denial, "listen");
-    return local;
-  }
-
-  /** Sets the options of a listener and binds it. */
-  async #prepareListener(fd: number, local: SocketAddress, options: ListenOptions): Promise<void> {
-    const isUnix = local.family === "unix";
-    const values = { ...(isUnix ? {} : { reuseAddress: true, noDelay: true }), ...options };
-    // Any free port must be free indeed: bound with SO_REUSEADDR, two sockets may be given the
-    // same one. Set afterwards, it still lets the port be listened on again at once.
-    const isAnyPort = !isUnix && local.port === 0 && values.reuseAddress === true;
-    for (const name of OPTION_NAMES) {
-      const value = isAnyPort && name === "reuseAddress" ? undefined : values[name];
-      if (value !== undefined) await setOption(this.#network, fd, name, value, false, "listen");
-    }
-    this.#expect(await this.#network.bind(fd, local), local);
-    if (isAnyPort) await setOption(this.#network, fd, "reuseAddress", true, false, "listen");
-  }
-
-  #expect(result: number, local: SocketAddress): void {
-    if (result < 0) throw netError(result, { operation: "listen", local: local.toString() });
-  }
-
-  #requireLive(operation: string): void {
-    const { revokedBy } = this.#scope;
-    if (revokedBy === null) return;
-    throw notCapable({ right: "revoked", address: "" }, operation, revokedBy.cause);
-  }
-
-  #denied(denial: Pick<Denial, "right" | "address">, operation: string): Error {
-    this.#count();
-    return notCapable(denial, operation);
-  }
-
-  #count(): void {
-    this.#network.reactor.counters.add(Counter.denied, 1);
-  }
-}
-
-/** The address to connect from; which rules would a name be judged by? */
-function numericAddress(input: AddressInput): SocketAddress {
-  const address = parseAddress(input);
-  if (!isHostPort(address)) return address;
-  throw new TypeError(`localAddress must be an address, not the name "${address.name}"`);
-}
-
-function requireInteger(name: string, value: number, least: number, most: number): number {
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw new RangeError(`${name} must be an integer from ${least} to ${most}, not ${value}`);
-  }
-  return value;
-}
-
-function requireLeases(value: number | undefined): number {
-  return requireInteger("leasesPerStream", value ?? LEASES_PER_STREAM, 1, LEASES_MAX);
 }

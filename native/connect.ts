@@ -8,16 +8,25 @@
  * @module
  */
 
-import type { Scope } from "./scope.ts";
+import { type Authorization, domainOf, withPort } from "./authorization.ts";
 import type { Network } from "./network.ts";
 import { Want } from "./network.ts";
-import { netError, notCapable, timedOut } from "./errors.ts";
-import { OPTION_NAMES, setOption } from "./options.ts";
-import { type ConnectOptions, LEASES_PER_STREAM, TcpStream } from "./tcp_stream.ts";
+import { netError, timedOut } from "./errors.ts";
+import { checkTimeout } from "./operation.ts";
+import { checkKeys, checkOptionValues, OPTION_NAMES, setOption } from "./options.ts";
+import { LEASES_PER_STREAM, requireLeases } from "./stream_socket.ts";
+import { type ConnectOptions, TcpStream } from "./tcp_stream.ts";
+import { UnixStream } from "./unix_stream.ts";
 import { resolveName } from "./resolver.ts";
 import { isDenial, type NameAdmission } from "../ring/authority/mod.ts";
-import { canonicalize, type HostPort, SocketAddress } from "../ring/abi/address.ts";
-import { AF_INET, AF_INET6, AF_UNIX } from "../ring/abi/sockaddr.ts";
+import {
+  type AddressInput,
+  canonicalize,
+  type HostPort,
+  isHostPort,
+  parseAddress,
+  type SocketAddress,
+} from "../ring/abi/address.ts";
 import { Errno } from "../ring/abi/errno.ts";
 import { Sock } from "../ring/abi/opcodes.ts";
 
@@ -26,22 +35,64 @@ const CONNECTION_ATTEMPT_DELAY_MS = 250;
 /** Addresses of one name that are tried, at most. */
 const ATTEMPTS_MAX = 16;
 
-/** The `domain` of `socket(2)` for an address. */
-export function domainOf(address: SocketAddress): number {
-  if (address.family === "unix") return AF_UNIX;
-  return address.family === "IPv4" ? AF_INET : AF_INET6;
+const KEYS: readonly string[] = [
+  ...OPTION_NAMES,
+  "signal",
+  "timeoutMs",
+  "leasesPerStream",
+  "localAddress",
+];
+
+/** Connects: a {@linkcode UnixStream} where the address is of a Unix socket. */
+export async function connect(
+  authorization: Authorization,
+  address: AddressInput,
+  options: ConnectOptions,
+): Promise<TcpStream | UnixStream> {
+  authorization.requireLive("connect");
+  checkKeys("connect", options, KEYS);
+  checkOptionValues(options);
+  checkTimeout("connect", options.timeoutMs);
+  requireLeases(options.leasesPerStream);
+  options.signal?.throwIfAborted();
+  const target = parseAddress(address);
+  const local = options.localAddress === undefined ? null : numericAddress(options.localAddress);
+  if (isHostPort(target)) {
+    const name = `${target.name}:${target.port}`;
+    return await withDeadline(
+      authorization,
+      options,
+      name,
+      (bounded) => connectName(authorization, target, local, bounded),
+    );
+  }
+  const remote = canonicalize(target, "destination");
+  const transport = remote.family === "unix" ? "unix" : "tcp";
+  authorization.requireAddress(transport, "connect", remote);
+  return await withDeadline(
+    authorization,
+    options,
+    remote.toString(),
+    (bounded) => connectAddress(authorization, remote, local, bounded),
+  );
+}
+
+/** The address to connect from; which rules would a name be judged by? */
+function numericAddress(input: AddressInput): SocketAddress {
+  const address = parseAddress(input);
+  if (!isHostPort(address)) return address;
+  throw new TypeError(`localAddress must be an address, not the name "${address.name}"`);
 }
 
 /** Connects to one address that is already admitted. */
-export async function connectAddress(
-  network: Network,
-  scope: Scope,
+async function connectAddress(
+  authorization: Authorization,
   remote: SocketAddress,
   local: SocketAddress | null,
   options: ConnectOptions,
-): Promise<TcpStream> {
-  const reached = scope.acquire("sockets", 1, "connect");
-  if (reached !== null) throw reached;
+): Promise<TcpStream | UnixStream> {
+  const { network, scope } = authorization;
+  authorization.takeSocket("connect");
   let fd = -1;
   try {
     fd = await network.socket(domainOf(remote), Sock.STREAM | Sock.CLOEXEC, "connect");
@@ -53,17 +104,18 @@ export async function connectAddress(
       throw netError(names, { operation: "connect", remote: remote.toString() });
     }
     if (scope.revokedBy !== null) throw scope.revokedBy;
-    return new TcpStream({
+    const parts = {
       network,
       owner: scope,
       fd,
       local: names.local!,
       remote,
       leasesPerStream: options.leasesPerStream ?? LEASES_PER_STREAM,
-    });
+    };
+    return remote.family === "unix" ? new UnixStream(parts) : new TcpStream<Deno.NetAddr>(parts);
   } catch (error) {
     if (fd >= 0) await network.close(fd);
-    scope.release("sockets", 1);
+    authorization.returnSocket();
     throw error;
   }
 }
@@ -112,9 +164,8 @@ async function establish(
 }
 
 /** Runs `connect` under the deadline and the signal of its options, and under the capability. */
-export async function withDeadline<Result>(
-  network: Network,
-  scope: Scope,
+async function withDeadline<Result>(
+  { network, scope }: Authorization,
   options: ConnectOptions,
   remote: string,
   connect: (options: ConnectOptions) => Promise<Result>,
@@ -136,39 +187,35 @@ export async function withDeadline<Result>(
 }
 
 /** Connects to a name: resolves it, then races its addresses. */
-export async function connectName(
-  network: Network,
-  scope: Scope,
+async function connectName(
+  authorization: Authorization,
   target: HostPort,
   local: SocketAddress | null,
   options: ConnectOptions,
-): Promise<TcpStream> {
+): Promise<TcpStream | UnixStream> {
+  const { network, scope } = authorization;
   const admission = scope.authority.admitName("tcp", "connect", target.name, target.port);
-  if (isDenial(admission)) throw notCapable(admission, "connect");
+  if (isDenial(admission)) throw authorization.denied(admission, "connect");
   const resolved = await resolveName(network, target.name, { signal: options.signal });
   const addresses = interleave(resolved).map((address) => withPort(address, target.port));
   // From an IPv4 address only IPv4 addresses can be reached.
   const reachable = addresses.filter(({ family }) => local === null || family === local.family);
-  const admitted = admit(reachable.length > 0 ? reachable : addresses, admission);
-  return await race(network, scope, `${target.name}:${target.port}`, admitted, local, options);
+  const candidates = reachable.length > 0 ? reachable : addresses;
+  const admitted = admit(authorization, candidates, admission);
+  return await race(authorization, `${target.name}:${target.port}`, admitted, local, options);
 }
 
 /** The addresses that the admission allows; none is a denial. */
-function admit(addresses: SocketAddress[], admission: NameAdmission): SocketAddress[] {
+function admit(
+  authorization: Authorization,
+  addresses: SocketAddress[],
+  admission: NameAdmission,
+): SocketAddress[] {
   const admitted = addresses.filter((address) => admission.allows(address));
   if (admitted.length === 0 && addresses.length > 0) {
-    throw notCapable(admission.check(addresses[0])!, "connect");
+    throw authorization.denied(admission.check(addresses[0])!, "connect");
   }
   return admitted.slice(0, ATTEMPTS_MAX);
-}
-
-/** The same host with a port, as a destination. */
-export function withPort(address: SocketAddress, port: number): SocketAddress {
-  const { bytes } = address;
-  const named = address.family === "IPv4"
-    ? SocketAddress.ipv4(bytes, port)
-    : SocketAddress.ipv6(bytes, port, address.scope);
-  return canonicalize(named, "destination");
 }
 
 /**
@@ -192,14 +239,13 @@ export function interleave(addresses: readonly SocketAddress[]): SocketAddress[]
  * Attempt Delay; the first connection wins and the others are cancelled.
  */
 function race(
-  network: Network,
-  scope: Scope,
+  authorization: Authorization,
   remote: string,
   addresses: readonly SocketAddress[],
   local: SocketAddress | null,
   options: ConnectOptions,
-): Promise<TcpStream> {
-  const { reactor } = network;
+): Promise<TcpStream | UnixStream> {
+  const { reactor } = authorization.network;
   const controller = new AbortController();
   const signal = options.signal === undefined
     ? controller.signal
@@ -209,7 +255,7 @@ function race(
   let pending = 0;
   let isWon = false;
   let timer: ReturnType<typeof reactor.armDeadline> | null = null;
-  return new Promise<TcpStream>((resolve, reject) => {
+  return new Promise<TcpStream | UnixStream>((resolve, reject) => {
     reactor.reference();
     const settle = (conclude: () => void) => {
       if (timer !== null) reactor.disarmDeadline(timer);
@@ -226,9 +272,9 @@ function race(
       if (next < addresses.length) {
         timer = reactor.armDeadline(CONNECTION_ATTEMPT_DELAY_MS, { onDeadline: attempt }, 0);
       }
-      connectAddress(network, scope, address, local, { ...options, signal }).then(won, lost);
+      connectAddress(authorization, address, local, { ...options, signal }).then(won, lost);
     };
-    const won = (stream: TcpStream): void => {
+    const won = (stream: TcpStream | UnixStream): void => {
       pending--;
       if (isWon) {
         stream.close();

@@ -18,7 +18,7 @@ import {
 import { checkUserData, requireInteger, type Submission } from "./io_uring_submission.ts";
 import type { RingBuffer } from "./ring_buffer.ts";
 import type { OpOptions } from "./stream_receive.ts";
-import { checkOperation } from "./tcp_stream.ts";
+import { checkOperation } from "./operation.ts";
 import { type BackendName, openDriver } from "../drivers/mod.ts";
 import { Counter } from "../ring/counters.ts";
 import type { RingMemory } from "../ring/memory.ts";
@@ -89,7 +89,7 @@ export class IoUring implements AsyncDisposable {
   static async create(entries: number, options: IoUringOptions): Promise<IoUring> {
     const { plan, without } = ringPlanOf(entries, options);
     const { capability, ledger } = options;
-    capability.requireRight("ring", "IoUring.create");
+    capability.authorization.requireRight("ring", "IoUring.create");
     const backend = capability.backend.kind as BackendName;
     const outcome = await openDriver({ backend, plan, worker: false, without, ledger });
     if ("refusal" in outcome) {

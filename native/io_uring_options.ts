@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Authorization } from "./authorization.ts";
 import type { NetworkCapability } from "./capability.ts";
 import { LOOP_SCRATCH_BYTES } from "./io_uring_loop.ts";
 import { checkKeys } from "./options.ts";
@@ -62,7 +63,7 @@ const CREATE_KEYS: readonly string[] = [
 export function ringPlanOf(entries: number, options: IoUringOptions): RingPlan {
   checkKeys("IoUring.create", options, CREATE_KEYS);
   const { capability, completions, arenaBytes, without, ledger } = options;
-  if (typeof capability?.requireRight !== "function") {
+  if (!(capability?.authorization instanceof Authorization)) {
     throw new TypeError("IoUring.create: capability must be a NetworkCapability");
   }
   const bytes = LOOP_SCRATCH_BYTES + entries * TIMESPEC.SIZE;

@@ -12,7 +12,7 @@
 import type { Duplex } from "node:stream";
 import { NetError } from "./errors.ts";
 import type { Lease } from "./lease.ts";
-import type { TcpStream } from "./tcp_stream.ts";
+import type { StreamSocket } from "./stream_socket.ts";
 
 /** Bytes of one send: what a slow peer takes of a large write counts as activity piece by piece. */
 const BATCH_BYTES = 256 * 1024;
@@ -31,7 +31,7 @@ type Callback = (error?: Error) => void;
 
 /** One socket's connection to its stream. */
 export class NodeBridge {
-  readonly stream: TcpStream<Deno.Addr>;
+  readonly stream: StreamSocket<Deno.Addr>;
   /** Bytes received. */
   bytesRead = 0;
   /** Whether the connection ends with a reset. */
@@ -51,7 +51,7 @@ export class NodeBridge {
   #remote: NodeAddress | null = null;
 
   /** @param socket that wraps the stream */
-  constructor(stream: TcpStream<Deno.Addr>, socket: Duplex) {
+  constructor(stream: StreamSocket<Deno.Addr>, socket: Duplex) {
     this.stream = stream;
     this.#socket = socket;
     this.#leases = stream.receiveMany();

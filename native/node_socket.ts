@@ -10,7 +10,7 @@
 import type { Duplex } from "node:stream";
 import { NodeBridge } from "./node_bridge.ts";
 import { checkKeys } from "./options.ts";
-import type { TcpStream } from "./tcp_stream.ts";
+import type { StreamSocket } from "./stream_socket.ts";
 
 /** Options of {@linkcode toNodeSocket}. */
 export interface NodeSocketOptions {
@@ -69,7 +69,7 @@ export interface NodeSocket extends Duplex {
 }
 
 type NodeSocketClass = new (
-  stream: TcpStream<Deno.Addr>,
+  stream: StreamSocket<Deno.Addr>,
   isHalfOpenAllowed: boolean,
 ) => NodeSocket;
 
@@ -99,13 +99,13 @@ let socketClass: NodeSocketClass | null = null;
  * ```
  */
 export function toNodeSocket<A extends Deno.Addr = Deno.NetAddr>(
-  stream: TcpStream<A>,
+  stream: StreamSocket<A>,
   options: NodeSocketOptions = {},
 ): NodeSocket {
   checkKeys("toNodeSocket", options, ["allowHalfOpen"]);
   socketClass ??= defineClass(process.getBuiltinModule("node:stream").Duplex);
   // A stream is only read here, so its kind of address does not matter.
-  const anyStream = stream as unknown as TcpStream<Deno.Addr>;
+  const anyStream = stream as unknown as StreamSocket<Deno.Addr>;
   return new socketClass(anyStream, options.allowHalfOpen ?? false);
 }
 
@@ -120,7 +120,7 @@ function defineClass(Base: typeof Duplex): NodeSocketClass {
   class Socket extends Base {
     readonly #bridge: NodeBridge;
 
-    constructor(stream: TcpStream<Deno.Addr>, isHalfOpenAllowed: boolean) {
+    constructor(stream: StreamSocket<Deno.Addr>, isHalfOpenAllowed: boolean) {
       // "close" carries whether there was an error: the bridge emits it.
       super({ allowHalfOpen: isHalfOpenAllowed, emitClose: false, autoDestroy: true });
       this.#bridge = new NodeBridge(stream, this);

@@ -5,7 +5,7 @@ import { type AddressInfo, connect } from "node:net";
 import type { NodeSocket } from "./node_socket.ts";
 import { toNodeSocket } from "./node_socket.ts";
 import { NetError } from "./errors.ts";
-import type { TcpStream } from "./tcp_stream.ts";
+import type { StreamSocket } from "./stream_socket.ts";
 import { connectPair, testOnBackends } from "../tests/support/backends.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -27,7 +27,7 @@ function closeOf(socket: NodeSocket): Promise<void> {
   return new Promise((resolve) => socket.once("close", () => resolve()));
 }
 
-async function readText(stream: TcpStream): Promise<string> {
+async function readText(stream: StreamSocket<Deno.Addr>): Promise<string> {
   let all = "";
   for await (const lease of stream.receiveMany()) all += text(lease.bytes);
   return all;

@@ -4,6 +4,9 @@
  * @module
  */
 
+import { netError } from "./errors.ts";
+import type { Socket } from "./socket.ts";
+import { Errno } from "../ring/abi/errno.ts";
 import type { RingMemory } from "../ring/memory.ts";
 
 /** Where a buffer's memory goes back to. */
@@ -63,6 +66,32 @@ export class RingBuffer implements Disposable {
   /** @ignore Makes a buffer of a block that was taken already. */
   static at(home: BufferHome, offset: number, length: number, index: number): RingBuffer {
     return new RingBuffer({ home, offset, holders: 1 }, offset, length, index, true);
+  }
+
+  /** @ignore Takes a block for a socket's operations, counted against its capability's limit. */
+  static allocate(socket: Socket, bytes: number): RingBuffer {
+    const { network, owner } = socket;
+    const { reactor } = network;
+    const most = reactor.arena.largestBytes;
+    if (!Number.isInteger(bytes) || bytes < 1 || bytes > most) {
+      throw new RangeError(`allocBuffer: bytes must be 1 to ${most}, not ${bytes}`);
+    }
+    const reached = owner.isCounted ? owner.acquire("bufferBytes", bytes, "allocBuffer") : null;
+    if (reached !== null) throw reached;
+    const offset = reactor.arena.take(bytes);
+    if (offset < 0) {
+      if (owner.isCounted) owner.release("bufferBytes", bytes);
+      throw netError(Errno.ENOBUFS, { operation: "allocBuffer", ...network.namesOf(socket) });
+    }
+    if (!owner.isCounted) return RingBuffer.at(reactor, offset, bytes, -1);
+    const home = {
+      memory: reactor.memory,
+      giveArena(block: number): void {
+        reactor.giveArena(block);
+        owner.release("bufferBytes", bytes);
+      },
+    };
+    return RingBuffer.at(home, offset, bytes, -1);
   }
 
   /**

@@ -1,30 +1,14 @@
 /**
- * Endpoints: sockets that accept connections.
+ * Endpoints of TCP: sockets that accept connections.
  *
  * @module
  */
 
-import { Acceptor, type AcceptStats, type EndpointParts } from "./acceptor.ts";
+import type { EndpointParts } from "./acceptor.ts";
 import type { NetworkCapability } from "./capability.ts";
-import { badResource, unsupported } from "./errors.ts";
-import {
-  type ListenOptionName,
-  type OptionValue,
-  type OptionValues,
-  setOption,
-} from "./options.ts";
-import { Socket } from "./socket.ts";
-import type { OpOptions } from "./stream_receive.ts";
-import { checkOperation, type TcpStream } from "./tcp_stream.ts";
-import type { AddressInput, SocketAddress } from "../ring/abi/address.ts";
-
-/** Options of `listen`. */
-export interface ListenOptions extends Partial<OptionValues> {
-  /** Connections that may wait to be accepted, 1 to 65535; the system may allow fewer. */
-  readonly backlog?: number;
-  /** The most leases a program may hold of one accepted stream; 64 unless said otherwise. */
-  readonly leasesPerStream?: number;
-}
+import { ListenerSocket, type ListenOptions } from "./listener_socket.ts";
+import { TcpStream } from "./tcp_stream.ts";
+import type { AddressInput } from "../ring/abi/address.ts";
 
 /**
  * A listening socket. Usable wherever a `Deno.Listener` (for TCP: a `Deno.TcpListener`) is.
@@ -40,17 +24,11 @@ export interface ListenOptions extends Partial<OptionValues> {
  * console.log(endpoint.addr.port > 0); // true
  * ```
  */
-export class TcpEndpoint<A extends Deno.Addr = Deno.NetAddr> extends Socket
-  implements AsyncIterable<TcpStream<A>>, AsyncDisposable, Disposable {
-  readonly #local: SocketAddress;
-  readonly #acceptor: Acceptor<A>;
-  #closing: Promise<void> | null = null;
-
+export class TcpEndpoint<A extends Deno.Addr = Deno.NetAddr>
+  extends ListenerSocket<A, TcpStream<A>> {
   /** @ignore Made by {@linkcode TcpEndpoint.create} and by capabilities. */
   constructor(parts: EndpointParts) {
-    super(parts.network, parts.scope, parts.fd);
-    this.#local = parts.local;
-    this.#acceptor = new Acceptor<A>(parts, this);
+    super(parts, (stream) => new TcpStream<A>(stream));
   }
 
   /**
@@ -70,119 +48,4 @@ export class TcpEndpoint<A extends Deno.Addr = Deno.NetAddr> extends Socket
   ): Promise<TcpEndpoint> {
     return capability.listen(address, options);
   }
-
-  /** The address it listens on. */
-  get addr(): A {
-    return this.#local.toDenoAddr("tcp") as A;
-  }
-
-  /** The address it listens on as text. */
-  get localName(): string {
-    return this.#local.toString();
-  }
-
-  /** Always "": a listener has no peer. */
-  get remoteName(): string {
-    return "";
-  }
-
-  /**
-   * The descriptor, for the expert layer.
-   *
-   * @throws {NetError} ENOTSUP on backends whose descriptors are not the system's
-   */
-  get fd(): number {
-    if (this.network.kind !== "kernel") {
-      throw unsupported(this.network.kind, "descriptors (endpoint.fd)", "fd");
-    }
-    return this.descriptor;
-  }
-
-  /**
-   * Accepts the next connection.
-   *
-   * @throws {NetError} EBADF when the endpoint is or gets closed, ETIMEDOUT at the deadline
-   */
-  async accept(options?: OpOptions): Promise<TcpStream<A>> {
-    if (options !== undefined) checkOperation("accept", options);
-    options?.signal?.throwIfAborted();
-    const stream = await this.#acceptor.next(options);
-    if (stream === null) throw this.#closedError();
-    return stream;
-  }
-
-  /** Delivers nothing more until {@linkcode TcpEndpoint.resume}; what was accepted is held. */
-  pause(): void {
-    this.#acceptor.pause();
-  }
-
-  /** Delivers again, first what was held. */
-  resume(): void {
-    this.#acceptor.resume();
-  }
-
-  /** Sets an option of the listener. */
-  async setOption<K extends ListenOptionName>(name: K, value: OptionValue<K>): Promise<void> {
-    if (this.#closing !== null) throw this.#closedError();
-    await setOption(this.network, this.descriptor, name, value, true);
-  }
-
-  /** What it has accepted, and what stood in its way. */
-  stats(): AcceptStats {
-    return this.#acceptor.stats();
-  }
-
-  /** Closes the endpoint; accepted streams live on. Once more is a no-op. */
-  close(): void {
-    this.terminate(undefined);
-  }
-
-  /** @ignore Ends it with a reason; capabilities do that when they are revoked. */
-  terminate(reason: Error | undefined): Promise<void> {
-    this.#closing ??= this.#close(reason);
-    return this.#closing;
-  }
-
-  /** Accepts until the endpoint is closed; breaking out closes it. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<TcpStream<A>> {
-    const iterator: AsyncIterableIterator<TcpStream<A>> = {
-      [Symbol.asyncIterator]: () => iterator,
-      next: async () => {
-        if (this.#closing !== null && this.#acceptor.closedBy === undefined) {
-          return { done: true, value: undefined };
-        }
-        const stream = await this.#acceptor.next(undefined);
-        if (stream === null) return { done: true, value: undefined };
-        return { done: false, value: stream };
-      },
-      return: async () => {
-        await this.terminate(undefined);
-        return { done: true, value: undefined };
-      },
-    };
-    return iterator;
-  }
-
-  /** Closes the endpoint. */
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  /** Closes the endpoint. @returns when its descriptor is closed */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.terminate(undefined);
-  }
-
-  async #close(reason: Error | undefined): Promise<void> {
-    await this.#acceptor.close(reason);
-    this.owner.forget(this);
-  }
-
-  #closedError(): Error {
-    const context = { local: this.localName, cause: this.#acceptor.closedBy };
-    return this.#acceptor.closedBy ?? badResource("accept", "the endpoint is closed", context);
-  }
 }
-
-/** An endpoint on a Unix socket. */
-export type UnixEndpoint = TcpEndpoint<Deno.UnixAddr>;

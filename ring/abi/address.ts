@@ -46,6 +46,9 @@ export interface UnixAddressObject {
 /** What the API accepts as an address: text, a parsed address, or one of Deno's objects. */
 export type AddressInput = string | SocketAddress | NetAddressObject | UnixAddressObject;
 
+/** What can only be the address of a Unix socket. */
+export type UnixAddressInput = `unix:${string}` | UnixAddressObject;
+
 /** A DNS name and a port: an address that is still to be resolved. */
 export interface HostPort {
   /** The name in lower case, without a trailing dot. */
