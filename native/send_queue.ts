@@ -54,6 +54,12 @@ export class Segment {
   }
 }
 
+/** Whoever needs the write side for more than one operation, such as a file's way out. */
+export interface TurnTaker {
+  /** Ends what it does with the write side: the stream is being closed. */
+  stop(reason: Error): void;
+}
+
 /** One call of `send`, and its first segment: most calls have no other. */
 export class SendCall extends Segment {
   /** Bytes of the call. */
@@ -67,6 +73,8 @@ export class SendCall extends Segment {
   hasReason = false;
   deadline: Deadline | null = null;
   cleanUp: (() => void) | null = null;
+  /** Who is to have the write side alone when the call's turn comes; such a call has no bytes. */
+  taker: TurnTaker | null = null;
 
   private constructor() {
     super(null);
@@ -92,6 +100,7 @@ export class SendCall extends Segment {
     this.reason = undefined;
     this.hasReason = false;
     this.cleanUp = null;
+    this.taker = null;
     spare.push(this);
   }
 }
@@ -149,6 +158,12 @@ export class SendQueue {
     buffer.pin();
     segment.ringBuffer = buffer;
     segment.offset = buffer.offset;
+  }
+
+  /** Queues a place in line for a taker. */
+  addTurn(call: SendCall, taker: TurnTaker): void {
+    call.taker = taker;
+    this.#append(call, 0);
   }
 
   /** Makes sure that a segment's bytes are in ring memory. @returns false when there is no room */

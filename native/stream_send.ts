@@ -10,7 +10,7 @@
 import type { Network } from "./network.ts";
 import type { Lease } from "./lease.ts";
 import type { RingBuffer } from "./ring_buffer.ts";
-import { copiedBytes, SendCall, SendQueue } from "./send_queue.ts";
+import { copiedBytes, SendCall, SendQueue, type TurnTaker } from "./send_queue.ts";
 import type { Socket } from "./socket.ts";
 import type { OpOptions } from "./stream_receive.ts";
 import { badResource, completionError, netError, PartialSendError, timedOut } from "./errors.ts";
@@ -60,6 +60,8 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
   #gated: Deadline | null = null;
   /** Segments first in line that have waited, and may leave. */
   #booked = 0;
+  /** The call whose taker has the write side alone, at the head of the queue. */
+  #turn: SendCall | null = null;
   /** Calls that were withdrawn while an operation of theirs was in flight. */
   #interrupted = 0;
   #isClosed = false;
@@ -106,6 +108,37 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
     return this.#begin(call, options);
   }
 
+  /**
+   * Waits in line for the write side, which `taker` then has alone until it leaves.
+   *
+   * @param options end the waiting, not what follows
+   */
+  async enterTurn(taker: TurnTaker, options: SendOptions | undefined): Promise<void> {
+    const refusal = this.#refusal(options);
+    if (refusal !== null) throw refusal.reason;
+    const call = SendCall.begin();
+    this.#queue.addTurn(call, taker);
+    await this.#park(call, options);
+  }
+
+  /**
+   * Gives the write side back.
+   *
+   * @param error why nothing more can be sent: the peer would take later bytes for missing ones
+   */
+  leaveTurn(error: Error | null): void {
+    const turn = this.#turn!;
+    this.#turn = null;
+    this.#inFlight = 0;
+    this.#queue.dropCall(turn);
+    if (error !== null) this.#breakOff(error);
+    if (this.#queue.head !== null) {
+      if (this.#isClosed) this.#queue.dropBehind(0);
+      else this.#pump();
+    }
+    this.#checkEmpty();
+  }
+
   /** Resolves when the queue is empty, however its sends ended. */
   async whenEmpty(): Promise<void> {
     while (this.#queue.head !== null) {
@@ -134,6 +167,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
     this.#gated = null;
     this.#queue.dropBehind(this.#inFlight);
     if (this.#slot >= 0) this.#network.reactor.cancel(this.#slot);
+    this.#turn?.taker!.stop(this.#closedError());
     return this.whenEmpty();
   }
 
@@ -151,11 +185,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
       if (this.#isClosed) this.#queue.dropBehind(0);
       else this.#pump();
     }
-    if (this.#queue.head === null && this.#idle !== null) {
-      const idle = this.#idle;
-      this.#idle = null;
-      idle();
-    }
+    this.#checkEmpty();
   }
 
   /** {@inheritDoc DeadlineTarget.onDeadline} */
@@ -196,8 +226,19 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
     return reached === null ? null : { reason: reached };
   }
 
+  #checkEmpty(): void {
+    if (this.#queue.head !== null || this.#idle === null) return;
+    const idle = this.#idle;
+    this.#idle = null;
+    idle();
+  }
+
   #begin(call: SendCall, options: SendOptions | undefined): Promise<number> {
     if (call.total === 0) return Promise.resolve(0);
+    return this.#park(call, options);
+  }
+
+  #park(call: SendCall, options: SendOptions | undefined): Promise<number> {
     const refusal = this.#socket.admit("send");
     if (refusal !== null) {
       this.#queue.dropCall(call);
@@ -225,7 +266,11 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
   /** Puts what is first in line into the ring, unless something is there already. */
   #pump(): void {
     const queue = this.#queue;
-    if (this.#slot >= 0 || this.#gated !== null) return;
+    if (this.#slot >= 0 || this.#gated !== null || this.#turn !== null) return;
+    if (queue.head !== null && queue.head.call.taker !== null) {
+      this.#beginTurn(queue.head.call);
+      return;
+    }
     let count = this.#settleFront();
     if (count === 0) return;
     if (this.#socket.owner.sendGate !== null) {
@@ -255,12 +300,20 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
     words[at + W_OPERATION_FLAGS] = SEND_FLAGS;
   }
 
+  #beginTurn(call: SendCall): void {
+    this.#turn = call;
+    this.#inFlight = 1;
+    const resolve = call.resolve!;
+    this.#unpark(call);
+    resolve(0);
+  }
+
   /** Brings the front of the queue into ring memory. @returns how many segments can leave */
   #settleFront(): number {
     const queue = this.#queue;
     let count = 0;
     for (let segment = queue.head; segment !== null; segment = segment.next) {
-      if (count === VECTOR_MOST || !queue.settle(segment)) break;
+      if (count === VECTOR_MOST || segment.call.taker !== null || !queue.settle(segment)) break;
       count++;
     }
     if (count === 0 && queue.head !== null && !this.#isWaitingForArena) {
@@ -360,7 +413,11 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
       cause: call.reason,
     });
     this.#giveUp(call, error);
-    // The peer would take later bytes for the rest of these: the write side ends here.
+    this.#breakOff(error);
+  }
+
+  /** The peer would take later bytes for the rest of those that moved: the write side ends here. */
+  #breakOff(error: Error): void {
     this.#end(error);
     this.#network.shutdown(this.#socket, Shut.WR);
   }
