@@ -33,9 +33,19 @@ export function printMachine(): void {
 }
 
 /** Everything a bench needs. */
-const RIGHTS: NetworkRights = { tcp: true, listen: true, connect: true, ring: true };
+const RIGHTS: NetworkRights = {
+  tcp: true,
+  udp: true,
+  unix: true,
+  listen: true,
+  connect: true,
+  ring: true,
+};
 
-/** Opens a capability that lives as long as the bench. */
-export function open(backend: string): Promise<NetworkCapability> {
-  return NetworkCapability.request({ backend: backend as "kernel", rights: RIGHTS });
+/** Opens a capability that lives as long as the bench, with rights beyond the usual. */
+export function open(backend: string, more: NetworkRights = {}): Promise<NetworkCapability> {
+  return NetworkCapability.request({
+    backend: backend as "kernel",
+    rights: { ...RIGHTS, ...more },
+  });
 }

@@ -8,7 +8,7 @@ import { Authorization } from "./authorization.ts";
 import { connect } from "./connect.ts";
 import { notCapable, unsupported } from "./errors.ts";
 import { listen } from "./listen.ts";
-import type { ListenOptions } from "./listener_socket.ts";
+import type { ListenOptions } from "./listen_options.ts";
 import { Network } from "./network.ts";
 import { checkTimeout } from "./operation.ts";
 import { checkKeys } from "./options.ts";
@@ -17,8 +17,11 @@ import { ledgerPlanOf, type RingOptions } from "./ring_options.ts";
 import { Scope } from "./scope.ts";
 import type { TcpEndpoint } from "./tcp_endpoint.ts";
 import type { ConnectOptions, TcpStream } from "./tcp_stream.ts";
-import type { UnixEndpoint } from "./unix_endpoint.ts";
-import type { UnixStream } from "./unix_stream.ts";
+import type { UnixDatagramEndpoint } from "./datagram_unix.ts";
+import type { UdpEndpoint } from "./udp.ts";
+import { bindDatagrams, type BindOptions } from "./udp_open.ts";
+import type { UnixEndpoint, UnixListenOptions } from "./unix_endpoint.ts";
+import type { UnixConnectOptions, UnixStream } from "./unix_stream.ts";
 import { type BackendName, openDriver } from "../drivers/mod.ts";
 import {
   type AddressInput,
@@ -143,6 +146,7 @@ export class NetworkCapability implements AsyncDisposable {
     if ("refusal" in outcome) throw unsupported(backend, `a start: ${outcome.refusal}`, "request");
     const network = new Network(outcome.driver);
     network.reactor.buffers.poison = poison;
+    network.reactor.datagramBuffers.poison = poison;
     return new NetworkCapability(network, new Scope(authority), true);
   }
 
@@ -162,7 +166,7 @@ export class NetworkCapability implements AsyncDisposable {
   }
 
   /** Listens on a Unix socket: see {@linkcode UnixEndpoint.create}. */
-  listen(address: UnixAddressInput, options?: ListenOptions): Promise<UnixEndpoint>;
+  listen(address: UnixAddressInput, options?: UnixListenOptions): Promise<UnixEndpoint>;
   /** Listens on an address: see {@linkcode TcpEndpoint.create}. */
   listen(address: AddressInput, options?: ListenOptions): Promise<TcpEndpoint>;
   listen(
@@ -173,11 +177,22 @@ export class NetworkCapability implements AsyncDisposable {
   }
 
   /** Connects to a Unix socket: see {@linkcode UnixStream.connect}. */
-  connect(address: UnixAddressInput, options?: ConnectOptions): Promise<UnixStream>;
+  connect(address: UnixAddressInput, options?: UnixConnectOptions): Promise<UnixStream>;
   /** Connects to an address: see {@linkcode TcpStream.connect}. */
   connect(address: AddressInput, options?: ConnectOptions): Promise<TcpStream>;
   connect(address: AddressInput, options: ConnectOptions = {}): Promise<TcpStream | UnixStream> {
     return connect(this.#authorization, address, options);
+  }
+
+  /** Binds a Unix socket of datagrams: see {@linkcode UnixDatagramEndpoint.bind}. */
+  bind(address: UnixAddressInput, options?: BindOptions): Promise<UnixDatagramEndpoint>;
+  /** Binds a UDP socket: see {@linkcode UdpEndpoint.bind}. */
+  bind(address: AddressInput, options?: BindOptions): Promise<UdpEndpoint>;
+  bind(
+    address: AddressInput,
+    options: BindOptions = {},
+  ): Promise<UdpEndpoint | UnixDatagramEndpoint> {
+    return bindDatagrams(this.#authorization, address, options);
   }
 
   /**

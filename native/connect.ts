@@ -8,15 +8,29 @@
  * @module
  */
 
-import { type Authorization, domainOf, withPort } from "./authorization.ts";
+import { type Authorization, withPort } from "./authorization.ts";
 import type { Network } from "./network.ts";
 import { Want } from "./network.ts";
 import { netError, timedOut } from "./errors.ts";
+import type { AnyStream } from "./endpoint_streams.ts";
 import { checkTimeout } from "./operation.ts";
-import { checkKeys, checkOptionValues, OPTION_NAMES, setOption } from "./options.ts";
+import {
+  checkKeys,
+  checkOptionValues,
+  packetFamily,
+  setOptions,
+  STREAM_OPTIONS,
+} from "./options.ts";
+import {
+  announce,
+  type Announcement,
+  planAnnouncement,
+  PROXY_CONNECT_KEYS,
+} from "./proxy_announcement.ts";
 import { LEASES_PER_STREAM, requireLeases } from "./stream_socket.ts";
 import { type ConnectOptions, TcpStream } from "./tcp_stream.ts";
-import { UnixStream } from "./unix_stream.ts";
+import { type UnixConnectOptions, UnixStream } from "./unix_stream.ts";
+import { openSocket, requireType } from "./unix_types.ts";
 import { resolveName } from "./resolver.ts";
 import { isDenial, type NameAdmission } from "../ring/authority/mod.ts";
 import {
@@ -28,7 +42,6 @@ import {
   type SocketAddress,
 } from "../ring/abi/address.ts";
 import { Errno } from "../ring/abi/errno.ts";
-import { Sock } from "../ring/abi/opcodes.ts";
 
 /** RFC 8305, section 8: Connection Attempt Delay, in milliseconds. */
 const CONNECTION_ATTEMPT_DELAY_MS = 250;
@@ -36,26 +49,32 @@ const CONNECTION_ATTEMPT_DELAY_MS = 250;
 const ATTEMPTS_MAX = 16;
 
 const KEYS: readonly string[] = [
-  ...OPTION_NAMES,
+  ...STREAM_OPTIONS,
   "signal",
   "timeoutMs",
   "leasesPerStream",
   "localAddress",
+  ...PROXY_CONNECT_KEYS,
 ];
+
+const UNIX_KEYS: readonly string[] = [...KEYS, "type"];
 
 /** Connects: a {@linkcode UnixStream} where the address is of a Unix socket. */
 export async function connect(
   authorization: Authorization,
   address: AddressInput,
-  options: ConnectOptions,
+  options: UnixConnectOptions,
 ): Promise<TcpStream | UnixStream> {
   authorization.requireLive("connect");
-  checkKeys("connect", options, KEYS);
-  checkOptionValues(options);
+  const target = parseAddress(address);
+  const isUnix = !isHostPort(target) && target.family === "unix";
+  checkKeys("connect", options, isUnix ? UNIX_KEYS : KEYS);
+  requireType(options.type);
+  checkOptionValues("stream", options);
   checkTimeout("connect", options.timeoutMs);
   requireLeases(options.leasesPerStream);
+  const announcement = planAnnouncement(options);
   options.signal?.throwIfAborted();
-  const target = parseAddress(address);
   const local = options.localAddress === undefined ? null : numericAddress(options.localAddress);
   if (isHostPort(target)) {
     const name = `${target.name}:${target.port}`;
@@ -63,7 +82,10 @@ export async function connect(
       authorization,
       options,
       name,
-      (bounded) => connectName(authorization, target, local, bounded),
+      async (bounded) => {
+        const stream = await connectName(authorization, target, local, bounded);
+        return await announced(stream, announcement, bounded);
+      },
     );
   }
   const remote = canonicalize(target, "destination");
@@ -73,8 +95,22 @@ export async function connect(
     authorization,
     options,
     remote.toString(),
-    (bounded) => connectAddress(authorization, remote, local, bounded),
+    async (bounded) => {
+      const stream = await connectAddress(authorization, remote, local, bounded);
+      return await announced(stream, announcement, bounded);
+    },
   );
+}
+
+/** The stream, once its PROXY header is sent: only of the one attempt that won. */
+async function announced(
+  stream: TcpStream | UnixStream,
+  announcement: Announcement | null,
+  { signal }: ConnectOptions,
+): Promise<TcpStream | UnixStream> {
+  if (announcement === null) return stream;
+  await announce(stream as AnyStream, announcement, signal);
+  return stream;
 }
 
 /** The address to connect from; which rules would a name be judged by? */
@@ -89,13 +125,13 @@ async function connectAddress(
   authorization: Authorization,
   remote: SocketAddress,
   local: SocketAddress | null,
-  options: ConnectOptions,
+  options: UnixConnectOptions,
 ): Promise<TcpStream | UnixStream> {
   const { network, scope } = authorization;
   authorization.takeSocket("connect");
   let fd = -1;
   try {
-    fd = await network.socket(domainOf(remote), Sock.STREAM | Sock.CLOEXEC, "connect");
+    fd = await openSocket(network, remote, options.type, "connect");
     if (fd < 0) throw netError(fd, { operation: "connect", remote: remote.toString() });
     await prepare(network, fd, remote, local, options);
     await establish(network, fd, remote, options.signal);
@@ -111,6 +147,7 @@ async function connectAddress(
       local: names.local!,
       remote,
       leasesPerStream: options.leasesPerStream ?? LEASES_PER_STREAM,
+      type: options.type,
     };
     return remote.family === "unix" ? new UnixStream(parts) : new TcpStream<Deno.NetAddr>(parts);
   } catch (error) {
@@ -128,10 +165,14 @@ async function prepare(
   options: ConnectOptions,
 ): Promise<void> {
   const values = { noDelay: remote.family === "unix" ? undefined : true, ...options };
-  for (const name of OPTION_NAMES) {
-    const value = values[name];
-    if (value !== undefined) await setOption(network, fd, name, value, false, "connect");
-  }
+  const target = {
+    network,
+    descriptor: fd,
+    kind: "stream",
+    family: packetFamily(remote),
+    remoteName: remote.toString(),
+  } as const;
+  await setOptions(target, values, "connect");
   if (local === null) return;
   const bound = await network.bind(fd, local);
   if (bound < 0) {
@@ -166,9 +207,9 @@ async function establish(
 /** Runs `connect` under the deadline and the signal of its options, and under the capability. */
 async function withDeadline<Result>(
   { network, scope }: Authorization,
-  options: ConnectOptions,
+  options: UnixConnectOptions,
   remote: string,
-  connect: (options: ConnectOptions) => Promise<Result>,
+  connect: (options: UnixConnectOptions) => Promise<Result>,
 ): Promise<Result> {
   const { timeoutMs, signal } = options;
   if (signal?.aborted === true) throw signal.reason;

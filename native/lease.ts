@@ -26,7 +26,7 @@ import type { RingMemory } from "../ring/memory.ts";
 export interface Lease extends Disposable {
   /** The bytes, in shared memory: copy them for Web APIs that refuse shared views. */
   readonly bytes: Uint8Array<ArrayBufferLike>;
-  /** How many bytes there are, at least 1. */
+  /** How many bytes there are: at least 1, but a message may have none. */
   readonly length: number;
   /** Copies the bytes out. @returns memory of the caller's own */
   copy(): Uint8Array<ArrayBuffer>;
@@ -100,9 +100,19 @@ export class BufferLease implements Lease {
     return new BufferLease(memory, buffers, HEAP, 0, size, heap);
   }
 
+  /** A lease on a message without bytes. */
+  static empty(memory: RingMemory, buffers: ProvidedBuffers): BufferLease {
+    return new BufferLease(memory, buffers, HEAP, 0, 0, new Uint8Array(0));
+  }
+
   /** Whether the bytes are in ring memory, so that a send can use them in place. */
   get isInPlace(): boolean {
     return this.id !== HEAP;
+  }
+
+  /** Whether the bytes are in one of these buffers: a lease may come from another ring. */
+  isIn(buffers: ProvidedBuffers): boolean {
+    return this.id !== HEAP && this.#buffers === buffers;
   }
 
   /** Whether it was not released. */

@@ -135,8 +135,11 @@ export class Network {
   }
 
   /** `socket(2)`, for `operation`. @returns a descriptor or `-errno` */
-  socket(domain: number, type: number, operation: string): Promise<number> {
-    const fill: Fill = (reactor, at) => reactor.entries[at + W_OFFSET] = type;
+  socket(domain: number, type: number, operation: string, protocol = 0): Promise<number> {
+    const fill: Fill = (reactor, at) => {
+      reactor.entries[at + W_OFFSET] = type;
+      reactor.entries[at + W_LENGTH] = protocol;
+    };
     const note = (_slot: number, fd: number) => {
       if (fd >= 0) this.opened(fd);
     };
@@ -212,11 +215,23 @@ export class Network {
     return this.#option(DriverOp.GETSOCKOPT, fd, level, name, value, true);
   }
 
+  /** Fills a `SETSOCKOPT` or `GETSOCKOPT` entry; the value is in the scratch bytes of `slot`. */
+  fillOption(at: number, slot: number, level: number, name: number, bytes: number): void {
+    const { reactor } = this;
+    const words = reactor.entries;
+    words[at + W_ADDRESS] = level;
+    words[at + W_ADDRESS + 1] = name;
+    words[at + W_FILE_INDEX] = bytes;
+    reactor.setLong(at + W_ADDRESS3, reactor.scratchOf(slot));
+  }
+
   /** `shutdown(2)`. @returns 0 or `-errno` */
   shutdown(socket: Socket, how: typeof Shut[keyof typeof Shut]): Promise<number> {
-    return this.start(Op.SHUTDOWN, socket.descriptor, (reactor, at) => {
+    const { done } = this.start(Op.SHUTDOWN, socket.descriptor, (reactor, at) => {
       reactor.entries[at + W_LENGTH] = how;
-    }).done;
+    });
+    socket.shutdowns = Promise.all([socket.shutdowns, done]);
+    return done;
   }
 
   /** `close(2)`. */
@@ -244,6 +259,12 @@ export class Network {
   opened(fd: number): void {
     this.reactor.counters.add(Counter.sockets, 1);
     this.reactor.driver.ledger?.note(fd);
+  }
+
+  /** Notes that somebody else will close a descriptor. */
+  released(fd: number): void {
+    this.reactor.counters.add(Counter.sockets, -1);
+    this.reactor.driver.ledger?.clear(fd);
   }
 
   /** The error of a ring whose slots are all taken. */
@@ -283,13 +304,8 @@ export class Network {
     isRead: boolean,
   ): Promise<number> {
     return this.run(opcode, fd, (reactor, at, slot) => {
-      const offset = reactor.scratchOf(slot);
-      if (!isRead) reactor.memory.words.set(value, offset >> 2);
-      const words = reactor.entries;
-      words[at + W_ADDRESS] = level;
-      words[at + W_ADDRESS + 1] = name;
-      words[at + W_FILE_INDEX] = value.byteLength;
-      reactor.setLong(at + W_ADDRESS3, offset);
+      if (!isRead) reactor.memory.words.set(value, reactor.scratchOf(slot) >> 2);
+      this.fillOption(at, slot, level, name, value.byteLength);
     }, (slot, result) => {
       if (!isRead || result < 0) return;
       const first = this.reactor.scratchOf(slot) >> 2;

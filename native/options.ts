@@ -1,130 +1,97 @@
 /**
- * Socket options by name: what each is called below, what values it takes, and when it may be set.
+ * Socket options by name: setting and reading them, on streams, listeners and datagram sockets.
  *
  * @module
  */
 
 import type { Network } from "./network.ts";
 import { netError, unsupported } from "./errors.ts";
-import { Errno } from "../ring/abi/errno.ts";
-import { SockOpt } from "../ring/abi/opcodes.ts";
+import { checkKeepAlive, readKeepAlive, writeNumbers } from "./option_keep_alive.ts";
+import { type OptionRow, PRIVILEGES, ROWS, TWINS, When } from "./option_rows.ts";
+import type {
+  AnyOptionName,
+  AnyOptionValues,
+  DatagramOptionName,
+  KeepAlive,
+  ListenOptionValues,
+  SocketKind,
+  StreamOptionValues,
+} from "./option_values.ts";
+import type { AddressFamily, SocketAddress } from "../ring/abi/address.ts";
+import { Errno, errnoSentence } from "../ring/abi/errno.ts";
 
-/** The options and the types of their values; each names its source (`socket(7)`, `tcp(7)`). */
-export interface OptionValues {
-  /** `TCP_NODELAY`: send small segments at once; on by default. */
-  noDelay: boolean;
-  /** `SO_KEEPALIVE`: probe an idle peer. */
-  keepAlive: boolean;
-  /** `SO_REUSEADDR`: bind although older connections linger; on by default for listeners. */
-  reuseAddress: boolean;
-  /** `SO_REUSEPORT`: let several sockets share the port; set it before binding. */
-  reusePort: boolean;
-  /** `SO_LINGER`: seconds to wait for unsent data at close; 0 resets; null is the default. */
-  lingerSeconds: number | null;
-  /** `SO_RCVBUF` in bytes; Linux doubles it for its own book-keeping, and so it reads back. */
-  receiveBufferBytes: number;
-  /** `SO_SNDBUF` in bytes; Linux doubles it too. */
-  sendBufferBytes: number;
+export type {
+  AnyOptionName,
+  AnyOptionValues,
+  DatagramOnlyValues,
+  DatagramOptionName,
+  DatagramOptionValues,
+  KeepAlive,
+  ListenOptionName,
+  ListenOptionValues,
+  MtuDiscovery,
+  OptionName,
+  OptionValue,
+  OptionValues,
+  SocketKind,
+  StreamOptionValues,
+} from "./option_values.ts";
+
+/** A socket whose options are set or read. */
+export interface OptionTarget {
+  readonly network: Network;
+  readonly descriptor: number;
+  /** Which of the tables holds. */
+  readonly kind: SocketKind;
+  /** The family of its packets: a stream from an IPv4-mapped address is IPv4. */
+  readonly family: AddressFamily;
+  /** The local address as text, for errors. */
+  readonly localName?: string;
+  /** The peer's address as text, for errors. */
+  readonly remoteName?: string;
 }
 
-/** The name of an option. */
-export type OptionName = keyof OptionValues;
-/** The value of an option. */
-export type OptionValue<K extends OptionName> = OptionValues[K];
-/** The options that a listener takes; connections inherit what the kernel lets them. */
-export type ListenOptionName = OptionName;
+type Table = ReadonlyMap<string, readonly OptionRow[]>;
 
-interface OptionRow {
-  readonly level: number;
-  readonly name: number;
-  readonly words: number;
-  readonly isBindTime: boolean;
-  readonly check: (value: unknown) => boolean;
-  readonly wants: string;
-  readonly encode: (value: unknown, words: Int32Array) => void;
-  readonly decode: (words: Int32Array) => unknown;
+/** The rows of sockets of one kind by name, in the order in which options are set. */
+function tableOf(kind: SocketKind): Table {
+  const rows = ROWS.filter(({ kinds }) => kinds.includes(kind));
+  return Map.groupBy(rows, ({ option }) => option);
 }
 
-const BYTES_MAX = 0x3fffffff;
-const LINGER_MAX = 32767;
-
-function flag(level: number, name: number, isBindTime = false): OptionRow {
-  return {
-    level,
-    name,
-    words: 1,
-    isBindTime,
-    check: (value) => typeof value === "boolean",
-    wants: "a boolean",
-    encode: (value, words) => words[0] = value === true ? 1 : 0,
-    decode: (words) => words[0] !== 0,
-  };
-}
-
-function byteCount(name: number): OptionRow {
-  return {
-    level: SockOpt.SOL_SOCKET,
-    name,
-    words: 1,
-    isBindTime: false,
-    check: (value) => Number.isInteger(value) && Number(value) > 0 && Number(value) <= BYTES_MAX,
-    wants: `an integer from 1 to ${BYTES_MAX}`,
-    encode: (value, words) => words[0] = Number(value),
-    decode: (words) => words[0],
-  };
-}
-
-const LINGER: OptionRow = {
-  level: SockOpt.SOL_SOCKET,
-  name: SockOpt.SO_LINGER,
-  words: 2,
-  isBindTime: false,
-  check: (value) =>
-    value === null ||
-    (Number.isInteger(value) && Number(value) >= 0 && Number(value) <= LINGER_MAX),
-  wants: `null or an integer from 0 to ${LINGER_MAX}`,
-  encode: (value, words) => {
-    words[0] = value === null ? 0 : 1;
-    words[1] = Number(value ?? 0);
-  },
-  decode: (words) => words[0] === 0 ? null : words[1],
+const TABLES: Readonly<Record<SocketKind, Table>> = {
+  stream: tableOf("stream"),
+  listener: tableOf("listener"),
+  datagram: tableOf("datagram"),
 };
 
-const ROWS: Readonly<Record<OptionName, OptionRow>> = {
-  noDelay: flag(SockOpt.IPPROTO_TCP, SockOpt.TCP_NODELAY),
-  keepAlive: flag(SockOpt.SOL_SOCKET, SockOpt.SO_KEEPALIVE),
-  reuseAddress: flag(SockOpt.SOL_SOCKET, SockOpt.SO_REUSEADDR, true),
-  reusePort: flag(SockOpt.SOL_SOCKET, SockOpt.SO_REUSEPORT, true),
-  lingerSeconds: LINGER,
-  receiveBufferBytes: byteCount(SockOpt.SO_RCVBUF),
-  sendBufferBytes: byteCount(SockOpt.SO_SNDBUF),
-};
+function namesOf<Name extends AnyOptionName>(kind: SocketKind): readonly Name[] {
+  return [...TABLES[kind].keys()] as Name[];
+}
 
 /** All option names. */
-export const OPTION_NAMES: readonly OptionName[] = Object.keys(ROWS) as OptionName[];
+export const OPTION_NAMES: readonly AnyOptionName[] = [
+  ...new Set(ROWS.map(({ option }) => option)),
+];
+/** The options of streams, in the order in which they are set. */
+export const STREAM_OPTIONS: readonly (keyof StreamOptionValues)[] = namesOf("stream");
+/** The options of listeners, in the order in which they are set. */
+export const LISTEN_OPTIONS: readonly (keyof ListenOptionValues)[] = namesOf("listener");
+/** The options of datagram sockets, in the order in which they are set. */
+export const DATAGRAM_OPTIONS: readonly DatagramOptionName[] = namesOf("datagram");
 
-function rowOf(name: string): OptionRow {
-  if (!Object.hasOwn(ROWS, name)) {
-    throw new TypeError(
-      `option ${JSON.stringify(name)} is unknown; there are ${OPTION_NAMES.join(", ")}`,
-    );
-  }
-  return ROWS[name as OptionName];
-}
+/** `ENOTSUPP`, a number of the kernel's own that some options let through. */
+const ENOTSUPP = 524;
+const UNSUPPORTED: readonly number[] = [
+  Errno.ENOTSUP,
+  Errno.ENOPROTOOPT,
+  Errno.ENOSYS,
+  ENOTSUPP,
+];
 
-function checkValue(name: string, row: OptionRow, value: unknown): void {
-  if (!row.check(value)) {
-    const Class = typeof value === "number" ? RangeError : TypeError;
-    throw new Class(`option ${name} must be ${row.wants}, not ${String(value)}`);
-  }
-}
-
-/** Proves that the values of an options object fit, before anything is opened. */
-export function checkOptionValues(options: Partial<OptionValues>): void {
-  for (const name of OPTION_NAMES) {
-    const value = options[name];
-    if (value !== undefined) checkValue(name, ROWS[name], value);
-  }
+/** The family of the packets that a socket with this address sends. */
+export function packetFamily(address: SocketAddress): AddressFamily {
+  return address.isIPv4Mapped ? "IPv4" : address.family;
 }
 
 /**
@@ -140,38 +107,167 @@ export function checkKeys(what: string, options: object, known: readonly string[
   }
 }
 
-/** Sets one option. @param isBound whether options that count at bind time come too late */
+/**
+ * Proves that the values of an options object fit, before anything is opened.
+ *
+ * @throws {TypeError} or RangeError, naming the option
+ */
+export function checkOptionValues(kind: SocketKind, options: Partial<AnyOptionValues>): void {
+  for (const [name, rows] of TABLES[kind]) {
+    const value = options[name as AnyOptionName];
+    if (value !== undefined) checkValue(rows, value);
+  }
+}
+
+/**
+ * Sets what an options object has for a new socket, in the table's order. Of an option and its
+ * counterpart for the other family (`timeToLive`, `hopLimit`) both may be there, as the family of a
+ * name is not known: the one for this family counts.
+ */
+export async function setOptions(
+  target: OptionTarget,
+  options: Partial<AnyOptionValues>,
+  operation: string,
+): Promise<void> {
+  for (const [key, rows] of TABLES[target.kind]) {
+    const name = key as AnyOptionName;
+    const value = options[name];
+    if (value === undefined) continue;
+    const twin = TWINS[name];
+    const isOther = twin !== undefined && options[twin] !== undefined &&
+      !rows.some(({ families }) => families.includes(target.family));
+    if (!isOther) await setOption(target, name, value, false, operation);
+  }
+}
+
+/**
+ * Sets one option.
+ *
+ * @param isBound whether options that count when the socket is made come too late
+ * @throws {TypeError} or RangeError for a name that does not exist or a value that does not fit
+ * @throws {NetError} ENOTSUP where backend or socket have no such option, EINVAL where it is of the
+ * other family or comes too late, EPERM without the privilege
+ */
 export async function setOption(
-  network: Network,
-  fd: number,
+  target: OptionTarget,
   name: string,
   value: unknown,
   isBound: boolean,
   operation = "setOption",
 ): Promise<void> {
-  const row = rowOf(name);
-  checkValue(name, row, value);
-  if (isBound && row.isBindTime) {
-    const detail = `${name} counts when the socket is bound; pass it when the socket is made`;
-    throw netError(Errno.EINVAL, { operation, detail });
+  const rows = rowsOn(target, name, operation);
+  checkValue(rows, value);
+  const row = rowFor(target, rows, operation);
+  checkValue([row], value);
+  requireTime(target, row, isBound, operation);
+  const { network, descriptor } = target;
+  if (isKeepAlive(row, value)) {
+    const result = await writeNumbers(network, descriptor, value);
+    if (result < 0) throw optionError(target, -result, "keepAlive with numbers", row, operation);
   }
-  const words = new Int32Array(row.words);
-  row.encode(value, words);
-  const result = await network.setOption(fd, row.level, row.name, words);
-  if (result < 0) throw optionError(network, -result, name, operation);
+  const words = new Int32Array(row.codec.words);
+  row.codec.encode(value, words);
+  const result = await network.setOption(descriptor, row.level, row.name, words);
+  if (result < 0) throw optionError(target, -result, row.option, row, operation, value);
 }
 
 /** Reads one option. */
-export async function getOption(network: Network, fd: number, name: string): Promise<unknown> {
-  const row = rowOf(name);
-  const words = new Int32Array(row.words);
-  const result = await network.getOption(fd, row.level, row.name, words);
-  if (result < 0) throw optionError(network, -result, name, "getOption");
-  return row.decode(words);
+export async function getOption(target: OptionTarget, name: string): Promise<unknown> {
+  const row = rowFor(target, rowsOn(target, name, "getOption"), "getOption");
+  const { network, descriptor } = target;
+  const words = new Int32Array(row.codec.words);
+  const result = await network.getOption(descriptor, row.level, row.name, words);
+  if (result < 0) throw optionError(target, -result, row.option, row, "getOption");
+  const value = row.codec.decode(words, result);
+  if (row.option !== "keepAlive" || value === false) return value;
+  return await readKeepAlive(network, descriptor);
 }
 
-function optionError(network: Network, errno: number, name: string, operation: string): Error {
-  const isUnsupported = errno === Errno.ENOTSUP || errno === Errno.ENOPROTOOPT;
-  if (isUnsupported) return unsupported(network.kind, `the option ${name}`, operation);
-  return netError(errno, { operation, detail: `the option ${name}` });
+/** The rows of an option on sockets of a kind, whatever their family. */
+function rowsOn(target: OptionTarget, name: string, operation: string): readonly OptionRow[] {
+  const { kind, network } = target;
+  const rows = TABLES[kind].get(name);
+  if (rows !== undefined) return rows;
+  if (!OPTION_NAMES.includes(name as AnyOptionName)) {
+    const known = namesOf(kind).join(", ");
+    throw new TypeError(`option ${JSON.stringify(name)} is unknown; there are ${known}`);
+  }
+  throw unsupported(network.kind, `the option ${name} on a ${kind} socket`, operation);
+}
+
+/** The row among them for the socket's family. */
+function rowFor(target: OptionTarget, rows: readonly OptionRow[], operation: string): OptionRow {
+  const row = rows.find(({ families }) => families.includes(target.family));
+  if (row === undefined) throw familyError(target, rows[0], operation);
+  return row;
+}
+
+/** Proves that a value fits one of the rows of an option. */
+function checkValue(rows: readonly OptionRow[], value: unknown): void {
+  const { option } = rows[0];
+  if (option === "keepAlive" && typeof value === "object" && value !== null) {
+    return checkKeepAlive(value);
+  }
+  if (rows.some(({ codec }) => codec.accepts(value))) return;
+  const isOutside = typeof value === "number" && rows.some(({ codec }) => codec.isNumeric);
+  const Class = isOutside ? RangeError : TypeError;
+  const wants = [...new Set(rows.map(({ codec }) => codec.wants))].join(", or ");
+  throw new Class(`option ${option} must be ${wants}, not ${String(value)}`);
+}
+
+function isKeepAlive(row: OptionRow, value: unknown): value is KeepAlive {
+  return row.option === "keepAlive" && typeof value === "object";
+}
+
+function requireTime(
+  target: OptionTarget,
+  { option, when }: OptionRow,
+  isBound: boolean,
+  operation: string,
+): void {
+  if (when === When.ALWAYS || (when === When.NEW && !isBound)) return;
+  const detail = when === When.NEW
+    ? `${option} counts when the socket is made; pass it to what makes it`
+    : `${option} can only be read on a ${target.kind}`;
+  throw netError(Errno.EINVAL, { operation, detail, ...addressesOf(target) });
+}
+
+function familyError(
+  target: OptionTarget,
+  { option, families }: OptionRow,
+  operation: string,
+): Error {
+  const { family, network } = target;
+  if (family === "unix") {
+    return unsupported(network.kind, `the option ${option} on Unix sockets`, operation);
+  }
+  const twin = TWINS[option];
+  const hint = twin === undefined ? "" : `; ${twin} is what it is called there`;
+  const detail = `${option} is for ${families.join(" and ")}, the socket is ${family}${hint}`;
+  return netError(Errno.EINVAL, { operation, detail, ...addressesOf(target) });
+}
+
+/** @param what what was set or read, beginning with the option's name */
+function optionError(
+  target: OptionTarget,
+  errno: number,
+  what: string,
+  row: OptionRow,
+  operation: string,
+  value?: unknown,
+): Error {
+  if (UNSUPPORTED.includes(errno)) {
+    return unsupported(target.network.kind, `the option ${what}`, operation);
+  }
+  const privilege = errno === Errno.EPERM ? PRIVILEGES[row.option] : undefined;
+  const isName = (errno === Errno.ENODEV || errno === Errno.ENOENT) && typeof value === "string";
+  let why = errnoSentence(errno);
+  if (privilege !== undefined) why = `it needs ${privilege}`;
+  else if (isName) why = `the system has no ${JSON.stringify(value)}`;
+  const detail = `the option ${what}: ${why}`;
+  return netError(errno, { operation, detail, ...addressesOf(target) });
+}
+
+function addressesOf({ localName, remoteName }: OptionTarget): { local?: string; remote?: string } {
+  return { local: localName, remote: remoteName };
 }

@@ -21,6 +21,8 @@ interface Block {
   readonly home: BufferHome;
   readonly offset: number;
   holders: number;
+  /** Operations that ended although the system still sends from it. */
+  locks: number;
 }
 
 /**
@@ -65,7 +67,7 @@ export class RingBuffer implements Disposable {
 
   /** @ignore Makes a buffer of a block that was taken already. */
   static at(home: BufferHome, offset: number, length: number, index: number): RingBuffer {
-    return new RingBuffer({ home, offset, holders: 1 }, offset, length, index, true);
+    return new RingBuffer({ home, offset, holders: 1, locks: 0 }, offset, length, index, true);
   }
 
   /** @ignore Takes a block for a socket's operations, counted against its capability's limit. */
@@ -97,10 +99,11 @@ export class RingBuffer implements Disposable {
   /**
    * The bytes, in shared memory.
    *
-   * @throws {TypeError} after release
+   * @throws {TypeError} after release, and while {@linkcode RingBuffer.isSending}
    */
   get bytes(): Uint8Array<ArrayBufferLike> {
     if (!this.#isHeld) throw new TypeError("bytes: the buffer was released");
+    if (this.isSending) throw new TypeError("bytes: the system still sends from the buffer");
     this.#view ??= new Uint8Array(this.#block.home.memory.buffer, this.offset, this.length);
     return this.#view;
   }
@@ -108,6 +111,15 @@ export class RingBuffer implements Disposable {
   /** Whether it was not released. */
   get isHeld(): boolean {
     return this.#isHeld;
+  }
+
+  /**
+   * Whether the system still sends from it although its `sendZeroCopy()` was given up: by a signal
+   * or a deadline that came when all was sent but not acknowledged, or by closing the stream.
+   * Until then its bytes must not change.
+   */
+  get isSending(): boolean {
+    return this.#block.locks > 0;
   }
 
   /** @ignore Whether its memory is in this ring. */
@@ -132,6 +144,11 @@ export class RingBuffer implements Disposable {
     return new RingBuffer(this.#block, this.offset + start, end - start, this.index, false);
   }
 
+  /** @ignore Whether one pin keeps the memory of both. */
+  sharesBlock(other: RingBuffer): boolean {
+    return this.#block === other.#block;
+  }
+
   /** @ignore Keeps the memory for an operation in flight, whatever the program releases. */
   pin(): void {
     this.#block.holders++;
@@ -140,6 +157,16 @@ export class RingBuffer implements Disposable {
   /** @ignore Ends a {@linkcode RingBuffer.pin}. */
   unpin(): void {
     if (--this.#block.holders === 0) this.#block.home.giveArena(this.#block.offset);
+  }
+
+  /** @ignore Keeps the program from the bytes. */
+  lock(): void {
+    this.#block.locks++;
+  }
+
+  /** @ignore Ends a {@linkcode RingBuffer.lock}. */
+  unlock(): void {
+    this.#block.locks--;
   }
 
   /** Gives the memory back once no operation uses it; once more is a no-op. */

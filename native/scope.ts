@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Socket, SocketOwner } from "./socket.ts";
+import type { Owned, SocketOwner } from "./socket.ts";
 import { limitExceeded } from "./errors.ts";
 import { type Authority, LimitCounter, type Limits, RateGate } from "../ring/authority/mod.ts";
 import type { CountedLimit } from "../ring/authority/mod.ts";
@@ -19,8 +19,8 @@ export class Scope implements SocketOwner {
   readonly acceptGate: RateGate | null;
   /** How fast bytes are sent, null without a limit. */
   readonly sendGate: RateGate | null;
-  /** Sockets made under this capability itself, not under derived ones. */
-  readonly sockets: Set<Socket> = new Set();
+  /** Sockets made, and descriptors received, under this capability itself, not derived ones. */
+  readonly sockets: Set<Owned> = new Set();
   readonly #parent: Scope | null;
   /** Derived scopes that have something to end; idle ones are held by their users alone. */
   readonly #busyChildren: Set<Scope> = new Set();
@@ -74,13 +74,13 @@ export class Scope implements SocketOwner {
   }
 
   /** {@inheritDoc SocketOwner.adopt} */
-  adopt(socket: Socket): void {
+  adopt(socket: Owned): void {
     this.sockets.add(socket);
     this.#enrol();
   }
 
   /** {@inheritDoc SocketOwner.forget} */
-  forget(socket: Socket): void {
+  forget(socket: Owned): void {
     if (!this.sockets.delete(socket)) return;
     this.#counter.release("sockets", 1);
     this.#retire();
@@ -107,7 +107,7 @@ export class Scope implements SocketOwner {
   }
 
   /** Every socket of this scope and of those derived from it. */
-  *allSockets(): Generator<Socket> {
+  *allSockets(): Generator<Owned> {
     yield* this.sockets;
     for (const child of this.#busyChildren) yield* child.allSockets();
   }

@@ -11,8 +11,10 @@
 
 import { BufferLease, type Lease } from "./lease.ts";
 import type { RingBuffer } from "./ring_buffer.ts";
+import type { SendHold, SendMemory } from "./send_hold.ts";
 import type { SocketOwner } from "./socket.ts";
 import { ARENA_BLOCK_BYTES } from "../ring/arena.ts";
+import type { ProvidedBuffers } from "../ring/buffers.ts";
 import type { Deadline } from "../ring/deadlines.ts";
 import type { Reactor } from "../ring/reactor.ts";
 
@@ -30,7 +32,7 @@ const SPARE_CALLS = 1024;
 export type Sendable = Uint8Array | Lease | readonly (Uint8Array | Lease)[];
 
 /** Bytes that leave in one piece. */
-export class Segment {
+export class Segment implements SendMemory {
   next: Segment | null = null;
   /** Byte offset in ring memory, -1 while the bytes are on the heap. */
   offset = NOWHERE;
@@ -45,6 +47,8 @@ export class Segment {
   ringBuffer: RingBuffer | null = null;
   /** The copy on the heap. */
   heap: Uint8Array | null = null;
+  /** Keeps the memory where the system sends from it without a copy. */
+  hold: SendHold | null = null;
   /** The call they belong to. */
   call: SendCall;
 
@@ -95,6 +99,7 @@ export class SendCall extends Segment {
     this.charged = 0;
     this.ringBuffer = null;
     this.heap = null;
+    this.hold = null;
     this.total = 0;
     this.moved = 0;
     this.reason = undefined;
@@ -110,18 +115,26 @@ const spare: SendCall[] = [];
 /**
  * Bytes of a send that will be copied; proves, before anything is queued, that it can be sent.
  *
+ * @param buffers that can be sent from in place: a lease of another ring is copied
  * @throws {TypeError} naming the part that is neither bytes nor a lease, or was released
  */
-export function copiedBytes(data: unknown, what = "the data"): number {
+export function copiedBytes(
+  data: unknown,
+  buffers: ProvidedBuffers,
+  what = "the data",
+): number {
   if (data instanceof BufferLease) {
     if (!data.isHeld) throw new TypeError(`send: ${what}: the lease was released`);
-    return data.isInPlace ? 0 : data.size;
+    return data.isIn(buffers) ? 0 : data.size;
   }
   if (data instanceof Uint8Array) return data.length;
   if (!Array.isArray(data) || what !== "the data") {
     throw new TypeError(`send: ${what} is neither bytes nor a lease`);
   }
-  return data.reduce((bytes, part, index) => bytes + copiedBytes(part, `part ${index}`), 0);
+  return data.reduce(
+    (bytes, part, index) => bytes + copiedBytes(part, buffers, `part ${index}`),
+    0,
+  );
 }
 
 /** The segments of one stream. */
@@ -142,7 +155,7 @@ export class SendQueue {
   /** Queues what {@linkcode copiedBytes} has admitted. @param direct use the arena at once */
   add(call: SendCall, data: Sendable, direct: boolean): void {
     if (data instanceof BufferLease) {
-      if (data.isInPlace) this.#addLease(call, data);
+      if (data.isIn(this.#reactor.buffers)) this.#addLease(call, data);
       else this.#addBytes(call, data.bytes, direct);
     } else if (data instanceof Uint8Array) {
       this.#addBytes(call, data, direct);
@@ -323,11 +336,18 @@ export class SendQueue {
   }
 
   #free(segment: Segment): void {
+    const { hold } = segment;
+    if (hold !== null && hold.pending > 0) hold.inherit(segment);
+    else this.free(segment);
+  }
+
+  /** Gives memory back that nothing is sent from any more. */
+  free(memory: SendMemory): void {
     const { buffers } = this.#reactor;
-    if (segment.bufferId >= 0) buffers.release(segment.bufferId);
-    if (segment.block >= 0) this.#reactor.giveArena(segment.block);
-    if (segment.ringBuffer !== null) segment.ringBuffer.unpin();
-    if (segment.charged === 0 || !this.#owner.isCounted) return;
-    this.#owner.release("bufferBytes", segment.charged);
+    if (memory.bufferId >= 0) buffers.release(memory.bufferId);
+    if (memory.block >= 0) this.#reactor.giveArena(memory.block);
+    if (memory.ringBuffer !== null) memory.ringBuffer.unpin();
+    if (memory.charged === 0 || !this.#owner.isCounted) return;
+    this.#owner.release("bufferBytes", memory.charged);
   }
 }

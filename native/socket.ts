@@ -6,10 +6,21 @@
  */
 
 import type { Network } from "./network.ts";
-import type { CountedLimit, RateGate } from "../ring/authority/mod.ts";
+import { getOption, setOption, type SocketKind } from "./options.ts";
+import type { StreamMeter } from "./stream_meter.ts";
+import type { AddressFamily } from "../ring/abi/address.ts";
+import type { Authority, CountedLimit, RateGate } from "../ring/authority/mod.ts";
+
+/** What a capability answers for, and ends when it is withdrawn. */
+export interface Owned {
+  /** Ends it. @param reason undefined for an ordinary close @returns when nothing of it is left */
+  terminate(reason: Error | undefined): Promise<void>;
+}
 
 /** Whoever keeps a list of sockets, to end them when authority is withdrawn. */
 export interface SocketOwner {
+  /** What may be done. */
+  readonly authority: Authority;
   /** Whether operations and bytes are counted against a limit. */
   readonly isCounted: boolean;
   /** How fast bytes are sent, null without a limit. */
@@ -18,10 +29,10 @@ export interface SocketOwner {
   acquire(limit: CountedLimit, amount: number, operation: string): Error | null;
   /** Gives it back. */
   release(limit: CountedLimit, amount: number): void;
-  /** Adds a socket. */
-  adopt(socket: Socket): void;
-  /** Forgets a socket that is closed. */
-  forget(socket: Socket): void;
+  /** Adds a socket or a descriptor. */
+  adopt(socket: Owned): void;
+  /** Forgets one that is closed. */
+  forget(socket: Owned): void;
 }
 
 /**
@@ -34,6 +45,10 @@ export abstract class Socket {
   readonly owner: SocketOwner;
   /** @ignore The descriptor; the host backend's are its own numbers. */
   readonly descriptor: number;
+  /** @ignore Settles when no SHUTDOWN is under way; null when there was none. */
+  shutdowns: Promise<unknown> | null = null;
+  /** @ignore Counts its bytes for whoever watches over it; most are watched by nobody. */
+  meter: StreamMeter | null = null;
   #isReferenced = true;
   #pending = 0;
 
@@ -54,6 +69,46 @@ export abstract class Socket {
    * @returns when nothing of it is left
    */
   abstract terminate(reason: Error | undefined): Promise<void>;
+
+  /** @ignore Which options it has. */
+  abstract get kind(): SocketKind;
+
+  /** @ignore The family of its packets, which decides between `timeToLive` and `hopLimit`. */
+  abstract get family(): AddressFamily;
+
+  /** The local address as text. */
+  abstract get localName(): string;
+
+  /** The peer's address as text, `""` without one. */
+  abstract get remoteName(): string;
+
+  /** @ignore Throws EBADF when it is closed. */
+  abstract requireOpen(operation: string): void;
+
+  /**
+   * Sets an option.
+   *
+   * @throws {TypeError} when there is no such option or the value has the wrong type
+   * @throws {RangeError} when a number is out of its range
+   * @throws {NetError} ENOTSUP where backend or socket have no such option, EINVAL when it comes too
+   * late or is of the other address family, EPERM without the privilege that Linux asks for
+   */
+  async setOption(name: string, value: unknown): Promise<void> {
+    this.requireOpen("setOption");
+    await setOption(this, name, value, true);
+  }
+
+  /**
+   * Reads an option.
+   *
+   * @throws {TypeError} when there is no such option
+   * @throws {NetError} ENOTSUP where backend or socket have no such option, EINVAL when it is of the
+   * other address family
+   */
+  async getOption(name: string): Promise<unknown> {
+    this.requireOpen("getOption");
+    return await getOption(this, name);
+  }
 
   /** Lets its pending operations keep the process alive: the default. */
   ref(): void {

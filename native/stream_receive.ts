@@ -23,7 +23,7 @@ import { BufferLease, type Lease, type LeaseIssuer } from "./lease.ts";
 import type { Deadline, DeadlineTarget } from "../ring/deadlines.ts";
 import type { Starved } from "../ring/reactor.ts";
 import type { CompletionTarget } from "../ring/slots.ts";
-import { BUFFER_GROUP } from "../ring/buffers.ts";
+import { BUFFER_GROUP, type ProvidedBuffers } from "../ring/buffers.ts";
 import { Counter } from "../ring/counters.ts";
 import { Errno } from "../ring/abi/errno.ts";
 import { W_ADDRESS, W_BUFFER_GROUP, W_LENGTH } from "../ring/abi/layout.ts";
@@ -36,6 +36,10 @@ const SCARCE_SHARE = 4;
 
 const HEAD_SINGLE = Op.RECV | (SqeFlag.BUFFER_SELECT << 8);
 const HEAD_MULTISHOT = HEAD_SINGLE | (IoPrio.RECV_MULTISHOT << 16);
+const HEAD_MESSAGE = Op.RECVMSG | (SqeFlag.BUFFER_SELECT << 8);
+
+/** A message that came without a buffer. */
+const NO_BUFFER = -1;
 
 /** The value of `#ended` at the end of the stream. */
 const END_OF_STREAM = -1;
@@ -64,6 +68,38 @@ export interface LeaseReader {
   fail(): void;
 }
 
+/** Takes what arrives within the turn that brought it: without a promise for each lease. */
+export interface LeaseSink {
+  /** Whether receiving may run ahead: else one lease comes for each receive. */
+  readonly runsAhead: boolean;
+  /** @param lease the next one, the sink's own to release */
+  take(lease: BufferLease): void;
+  /** Nothing more comes. @param reason null at the end of the stream, else why */
+  end(reason: unknown): void;
+}
+
+/** What {@linkcode MessageReceiver.arrived} says at the end of the stream. */
+export const END_OF_MESSAGES = -1;
+
+/** Receives more than bytes: whole messages, and what comes beside them. */
+export interface MessageReceiver {
+  /** What messages are received into. */
+  readonly buffers: ProvidedBuffers;
+  /** Whether the socket keeps messages apart. */
+  readonly isMessages: boolean;
+  /** Makes ready for a receive. @returns false when `starved` will be resumed for another try */
+  prepare(starved: Starved): boolean;
+  /** Fills the RECVMSG entry at `at`; scratch bytes of `slot` are the operation's own. */
+  fill(at: number, slot: number): void;
+  /**
+   * Looks at what came, and takes over what is not bytes.
+   *
+   * @param isClosed whether nobody will want it
+   * @returns bytes of the message, {@linkcode END_OF_MESSAGES}, or why it cannot be handed out
+   */
+  arrived(slot: number, result: number, isClosed: boolean): number | Error;
+}
+
 type Resolve = (value: BufferLease | IteratorResult<Lease> | null) => void;
 type Reject = (reason: unknown) => void;
 type Executor<T> = (resolve: (value: T) => void, reject: Reject) => void;
@@ -88,10 +124,16 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
   resolve: Resolve | null = null;
   /** See {@linkcode ReceiveSide.resolve}. */
   reject: Reject | null = null;
+  /** Who receives instead, where plain bytes are not all; null for RECV. */
+  messages: MessageReceiver | null = null;
   readonly #socket: Socket;
   readonly #network: Network;
   #state: State = State.IDLE;
   #slot = -1;
+  /** Whose receive is in the ring, null for RECV. */
+  #armed: MessageReceiver | null = null;
+  /** Why a message that nobody waited for could not be handed out. */
+  #complaint: Error | null = null;
   #isMultishot = false;
   #queue: BufferLease[] | null = null;
   /** 0 while open, else why no more bytes come: EOF or an errno. */
@@ -100,6 +142,9 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
   /** Why, null for an ordinary close: its error is made when somebody runs into it. */
   #closedBy: Error | null = null;
   #leaseReader: LeaseReader | null = null;
+  #sink: LeaseSink | null = null;
+  /** Whether the sink takes nothing at the moment. */
+  #isHeld = false;
   #interrupt: unknown = undefined;
   #hasInterrupt = false;
   #deadline: Deadline | null = null;
@@ -116,6 +161,11 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
   /** Whether an operation of this side is in the ring. */
   get isArmed(): boolean {
     return this.#slot >= 0;
+  }
+
+  /** Whether somebody waits for bytes. */
+  get isAwaited(): boolean {
+    return this.resolve !== null || (this.#sink !== null && !this.#isHeld);
   }
 
   /** Whether it was closed by `close()`, not by an error or a revocation. */
@@ -146,7 +196,9 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
     if (queue !== null && queue.length > 0) {
       return Promise.resolve(reader.accept(queue.shift()!));
     }
-    if (this.#isClosed || this.#ended !== 0) return this.#endFor(reader, false, undefined);
+    if (this.#isClosed || this.#ended !== 0 || this.#complaint !== null) {
+      return this.#endFor(reader, false, undefined);
+    }
     this.#leaseReader = reader;
     return this.#wait<IteratorResult<Lease>>(false, undefined);
   }
@@ -169,11 +221,65 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
     if (queue !== null && queue.length > 0 && !isHoarding && options?.signal?.aborted !== true) {
       return Promise.resolve(reader.accept(queue.shift()!));
     }
-    if (isHoarding || this.#isClosed || this.#ended !== 0 || options?.signal?.aborted) {
+    const isOver = this.#isClosed || this.#ended !== 0 || this.#complaint !== null;
+    if (isHoarding || isOver || options?.signal?.aborted) {
       return this.#endFor(reader, isHoarding, options);
     }
     this.#leaseReader = reader;
     return this.#wait<IteratorResult<Lease>>(true, options);
+  }
+
+  /**
+   * Hands everything that arrives to a sink, until its end.
+   *
+   * @throws {NetError} when no operation may begin
+   */
+  flow(sink: LeaseSink): void {
+    const refusal = this.#socket.admit("receive");
+    if (refusal !== null) throw refusal;
+    this.#socket.beginWait();
+    this.#sink = sink;
+    this.#isHeld = false;
+    this.#proceed();
+  }
+
+  /** Lets the sink rest: at most what is on its way arrives meanwhile, and waits. */
+  hold(): void {
+    this.#isHeld = true;
+    if (this.#slot >= 0) this.#cancel();
+  }
+
+  /** Goes on, first with what waited. */
+  proceed(): void {
+    this.#isHeld = false;
+    if (this.#sink !== null) this.#proceed();
+  }
+
+  #proceed(): void {
+    const queue = this.#queue;
+    while (queue !== null && queue.length > 0) {
+      if (this.#isHeld || this.#sink === null) return;
+      this.#sink.take(queue.shift()!);
+    }
+    if (this.#isHeld || this.#sink === null) return;
+    if (this.#isClosed) this.#endFlow(this.#closedError());
+    else if (this.#ended === END_OF_STREAM) this.#endFlow(null);
+    else if (this.#ended !== 0) this.#endFlow(this.#error(this.#ended));
+    else if (this.#state === State.IDLE) this.#armFlow();
+  }
+
+  #armFlow(): void {
+    const { multishotReceive } = this.#network.reactor.driver.features;
+    this.#isMultishot = this.#sink!.runsAhead && multishotReceive;
+    this.#arm();
+  }
+
+  #endFlow(reason: unknown): void {
+    const sink = this.#sink!;
+    this.#sink = null;
+    this.reader = Reader.NONE;
+    this.#socket.endWait();
+    sink.end(reason);
   }
 
   #wait<Outcome>(many: boolean, options: OpOptions | undefined): Promise<Outcome> {
@@ -256,6 +362,7 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
       this.#queue = null;
     }
     if (this.#state === State.STARVED) this.#state = State.IDLE;
+    if (this.#sink !== null) this.#endFlow(this.#closedError());
     if (this.#slot < 0) {
       if (this.resolve !== null) this.#failClosed();
       return null;
@@ -265,13 +372,16 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
   }
 
   /** {@inheritDoc CompletionTarget.onCompletion} */
-  onCompletion(_tag: number, result: number, flags: number): void {
+  onCompletion(_tag: number, result: number, flags: number, slot: number): void {
     const isTerminal = (flags & CqeFlag.MORE) === 0;
+    const messages = this.#armed;
     if (isTerminal) {
       this.#slot = -1;
       this.#state = State.IDLE;
+      this.#armed = null;
     }
-    if (result > 0) this.#arrived(result, flags);
+    if (messages !== null && result >= 0) this.#messageArrived(messages, slot, result, flags);
+    else if (result > 0) this.#arrived(result, flags);
     else if (result === 0) this.#endOfStream(flags);
     else this.#failed(-result);
     if (isTerminal) this.#disarmed();
@@ -288,6 +398,7 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
     if (this.#state !== State.STARVED) return true;
     this.#state = State.IDLE;
     if (this.resolve !== null) this.#arm();
+    else if (this.#sink !== null) this.#proceed();
     return true;
   }
 
@@ -307,6 +418,11 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
   #settledNow(options: OpOptions | undefined): Promise<null> | null {
     if (options?.signal?.aborted === true) return Promise.reject(options.signal.reason);
     if (this.#isClosed) return Promise.reject(this.#closedError());
+    if (this.#complaint !== null) {
+      const complaint = this.#complaint;
+      this.#complaint = null;
+      return Promise.reject(complaint);
+    }
     if (this.#ended === END_OF_STREAM) return Promise.resolve(null);
     if (this.#ended > 0) return Promise.reject(this.#error(this.#ended));
     return null;
@@ -343,18 +459,31 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
 
   #arm(): void {
     const { reactor } = this.#network;
-    if (reactor.buffers.available === 0) {
+    const { messages } = this;
+    const buffers = messages === null ? reactor.buffers : messages.buffers;
+    if (buffers.available === 0) {
       this.#state = State.STARVED;
-      reactor.awaitBuffers(this);
+      reactor.awaitBuffers(this, buffers);
       return;
     }
-    const slot = reactor.slots.takeBare(this, 0);
+    if (messages !== null && !messages.prepare(this)) {
+      this.#state = State.STARVED;
+      return;
+    }
+    const slot = messages === null ? reactor.slots.takeBare(this, 0) : reactor.slots.take(this, 0);
     if (slot < 0) {
-      this.#fail(this.#network.inFlightExceeded("receive"));
+      const exceeded = this.#network.inFlightExceeded("receive");
+      if (this.#sink !== null) this.#endFlow(exceeded);
+      else this.#fail(exceeded);
       return;
     }
     this.#slot = slot;
     this.#state = State.ARMED;
+    if (messages !== null) {
+      this.#armed = messages;
+      messages.fill(reactor.entry(HEAD_MESSAGE, this.#socket.descriptor, slot), slot);
+      return;
+    }
     const head = this.#isMultishot ? HEAD_MULTISHOT : HEAD_SINGLE;
     const at = reactor.entry(head, this.#socket.descriptor, slot);
     reactor.entries[at + W_BUFFER_GROUP] = BUFFER_GROUP;
@@ -399,6 +528,8 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
     const { buffers, memory, counters } = reactor;
     counters.add(Counter.receives, 1);
     counters.add(Counter.bytesReceived, count);
+    const { meter } = this.#socket;
+    if (meter !== null) meter.addReceived(count);
     if (this.#into !== null) {
       this.#received = count;
       this.#settle(null);
@@ -414,6 +545,14 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
     const lease = isScarce
       ? BufferLease.copied(memory, buffers, id, count)
       : BufferLease.view(memory, buffers, id, count);
+    this.#deliver(lease);
+  }
+
+  #deliver(lease: BufferLease): void {
+    if (this.#sink !== null && !this.#isHeld) {
+      this.#sink.take(lease);
+      return;
+    }
     if (this.resolve !== null) {
       this.#settle(lease);
       return;
@@ -422,33 +561,69 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
     if (queue.push(lease) >= QUEUE_HIGH) this.#cancel();
   }
 
-  #endOfStream(flags: number): void {
+  #messageArrived(messages: MessageReceiver, slot: number, result: number, flags: number): void {
+    const { counters, memory } = this.#network.reactor;
+    const { buffers } = messages;
+    const arrival = messages.arrived(slot, result, this.#isClosed);
+    if (arrival === END_OF_MESSAGES) {
+      this.#endOfStream(flags, buffers);
+      return;
+    }
+    // An empty message takes no buffer, or hands it out unused.
+    const id = (flags & CqeFlag.BUFFER) === 0 ? NO_BUFFER : flags >>> CQE_BUFFER_SHIFT;
+    if (id !== NO_BUFFER) buffers.arrive(id);
+    counters.add(Counter.receives, 1);
+    const { meter } = this.#socket;
+    // An empty message is a sign of life, too.
+    if (meter !== null && typeof arrival === "number") meter.addReceived(Math.max(1, arrival));
+    if (typeof arrival === "number" && arrival > 0 && !this.#isClosed) {
+      counters.add(Counter.bytesReceived, arrival);
+      const isScarce = buffers.available < buffers.count / SCARCE_SHARE;
+      const lease = isScarce
+        ? BufferLease.copied(memory, buffers, id, arrival)
+        : BufferLease.view(memory, buffers, id, arrival);
+      this.#deliver(lease);
+      return;
+    }
+    if (id !== NO_BUFFER) buffers.release(id);
+    if (this.#isClosed) return;
+    if (typeof arrival === "number") this.#deliver(BufferLease.empty(memory, buffers));
+    else if (this.resolve !== null) this.#fail(arrival);
+    else if (this.#sink !== null) this.#endFlow(arrival);
+    else this.#complaint = arrival;
+  }
+
+  #endOfStream(flags: number, buffers: ProvidedBuffers = this.#network.reactor.buffers): void {
     // Some kernels hand a buffer out with the end: it comes back unused.
     if ((flags & CqeFlag.BUFFER) !== 0) {
       const id = flags >>> CQE_BUFFER_SHIFT;
-      this.#network.reactor.buffers.arrive(id);
-      this.#network.reactor.buffers.release(id);
+      buffers.arrive(id);
+      buffers.release(id);
     }
     this.#ended = END_OF_STREAM;
     if (this.resolve !== null) this.#settle(null);
+    else if (this.#sink !== null) this.#proceed();
   }
 
   #failed(errno: number): void {
     if (errno === Errno.ENOBUFS) {
-      if (this.resolve === null || this.#hasInterrupt) return;
+      const isWanted = this.#sink === null ? this.resolve !== null : !this.#isHeld;
+      if (!isWanted || this.#hasInterrupt) return;
       this.#state = State.STARVED;
-      this.#network.reactor.awaitBuffers(this);
+      this.#network.reactor.awaitBuffers(this, this.messages?.buffers);
       return;
     }
     if (errno === Errno.ECANCELED || errno === Errno.EINTR || errno === Errno.EAGAIN) return;
     this.#ended = errno;
     if (this.resolve !== null) this.#fail(this.#error(errno));
+    else if (this.#sink !== null) this.#proceed();
   }
 
   /** After a terminal completion: whoever still waits is told why, or waits on. */
   #disarmed(): void {
     this.#idle?.();
     this.#idle = null;
+    if (this.#sink !== null && this.#state === State.IDLE) this.#proceed();
     if (this.resolve === null) return;
     if (this.#isClosed) this.#failClosed();
     else if (this.#hasInterrupt) this.#fail(this.#interrupt);

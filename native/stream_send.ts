@@ -8,18 +8,20 @@
  */
 
 import type { Network } from "./network.ts";
-import type { Lease } from "./lease.ts";
+import type { BufferLease, Lease } from "./lease.ts";
 import type { RingBuffer } from "./ring_buffer.ts";
-import { copiedBytes, SendCall, SendQueue, type TurnTaker } from "./send_queue.ts";
+import { copiedBytes, type Segment, SendCall, SendQueue, type TurnTaker } from "./send_queue.ts";
+import { ZERO_COPY_BYTES, type ZeroCopyHost, ZeroCopySends } from "./zero_copy_send.ts";
+import { writeVector } from "./send_vector.ts";
 import type { Socket } from "./socket.ts";
 import type { OpOptions } from "./stream_receive.ts";
 import { badResource, completionError, netError, PartialSendError, timedOut } from "./errors.ts";
 import type { Deadline, DeadlineTarget } from "../ring/deadlines.ts";
 import type { Starved } from "../ring/reactor.ts";
-import { type CompletionTarget, Scratch, SCRATCH_IOVECS } from "../ring/slots.ts";
+import { type CompletionTarget, SCRATCH_IOVECS } from "../ring/slots.ts";
 import { Counter } from "../ring/counters.ts";
 import { Errno } from "../ring/abi/errno.ts";
-import { IOVEC, MSGHDR, W_ADDRESS, W_LENGTH, W_OPERATION_FLAGS } from "../ring/abi/layout.ts";
+import { IOVEC, W_ADDRESS, W_LENGTH, W_OPERATION_FLAGS } from "../ring/abi/layout.ts";
 import { Msg, Op, Shut } from "../ring/abi/opcodes.ts";
 
 /** The most bytes that wait in one stream's queue: beyond, `send` rejects with ENOBUFS. */
@@ -29,11 +31,28 @@ export const SEND_QUEUE_BYTES_MAX: number = 256 * 1024 * 1024;
 const VECTOR_MOST = 256;
 
 const SEND_FLAGS = Msg.NOSIGNAL | Msg.WAITALL;
+/** Whoever watches over a stream is to see that its peer takes bytes, however slowly. */
+const WATCHED_SEND_FLAGS = Msg.NOSIGNAL;
 const TAG_CALL = 0;
 /** The deadline of the rate limit; others are those of calls. */
 const TAG_GATE = 1;
+/** When a cancellation is asked for once more. */
+const TAG_CANCEL = 2;
+/** Milliseconds that a cancellation may take. */
+const CANCEL_MS = 20;
 const GATE_MOST_MS = 2 ** 31;
 const NONE = -1;
+
+/**
+ * Told of what was forwarded by functions that are made once, where a promise for each lease would
+ * cost more than the lease. They are called in the midst of a turn, and must not send.
+ */
+export interface SendReceipt {
+  /** @param bytes of one lease that were accepted */
+  readonly sent: (bytes: number) => void;
+  /** @param reason why a lease was not accepted, for each one */
+  readonly failed: (reason: unknown) => void;
+}
 
 /** Options of `send`. */
 export type SendOptions = OpOptions;
@@ -46,7 +65,7 @@ function park(resolve: (bytes: number) => void, reject: (reason: unknown) => voi
 }
 
 /** The sending half of one stream. */
-export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
+export class SendSide implements CompletionTarget, DeadlineTarget, Starved, ZeroCopyHost {
   readonly #socket: Socket;
   readonly #network: Network;
   readonly #queue: SendQueue;
@@ -60,8 +79,12 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
   #gated: Deadline | null = null;
   /** Segments first in line that have waited, and may leave. */
   #booked = 0;
+  /** Runs while what is in flight is being cancelled. */
+  #recancel: Deadline | null = null;
   /** The call whose taker has the write side alone, at the head of the queue. */
   #turn: SendCall | null = null;
+  /** Sends without a copy; made for the first large segment. */
+  #zeroCopy: ZeroCopySends | null = null;
   /** Calls that were withdrawn while an operation of theirs was in flight. */
   #interrupted = 0;
   #isClosed = false;
@@ -81,6 +104,11 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
     return this.#slot >= 0;
   }
 
+  /** Whether something waits to be sent, or is in flight. */
+  get isAwaited(): boolean {
+    return this.#queue.head !== null;
+  }
+
   /** Bytes that wait or are in flight. */
   get queuedBytes(): number {
     return this.#queue.bytes;
@@ -91,12 +119,34 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
     data: Uint8Array | Lease | readonly (Uint8Array | Lease)[],
     options: SendOptions | undefined,
   ): Promise<number> {
-    const copied = copiedBytes(data);
+    const copied = copiedBytes(data, this.#network.reactor.buffers);
     const refusal = this.#refusal(options) ?? this.#charge(copied);
     if (refusal !== null) return Promise.reject(refusal.reason);
     const call = SendCall.begin();
-    this.#queue.add(call, data, !this.#isWaitingForArena);
+    this.#queue.add(call, data, this.#mayUseArena);
     return this.#begin(call, options);
+  }
+
+  /** Queues a lease, which the caller may release then. @param receipt is told of its end */
+  forward(lease: BufferLease, receipt: SendReceipt): void {
+    const copied = lease.isIn(this.#network.reactor.buffers) ? 0 : lease.size;
+    const refusal = this.#refusal(undefined) ?? this.#charge(copied);
+    if (refusal !== null) {
+      receipt.failed(refusal.reason);
+      return;
+    }
+    const call = SendCall.begin();
+    this.#queue.add(call, lease, this.#mayUseArena);
+    const exceeded = this.#socket.admit("send");
+    if (exceeded !== null) {
+      this.#queue.dropCall(call);
+      receipt.failed(exceeded);
+      return;
+    }
+    this.#socket.beginWait();
+    call.resolve = receipt.sent;
+    call.reject = receipt.failed;
+    if (this.#slot < 0) this.#pump();
   }
 
   /** Queues a program's own ring buffer, in place. */
@@ -161,20 +211,43 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
   terminate(reason: Error | null): Promise<void> | null {
     this.#closedBy = reason;
     this.#isClosed = true;
+    for (const call of [...this.#draining]) this.#giveUp(call, this.#closedError());
     if (this.#queue.head === null) return null;
     for (const call of this.#queue.calls()) this.#giveUp(call, this.#closedError());
     if (this.#gated !== null) this.#network.reactor.disarmDeadline(this.#gated);
     this.#gated = null;
     this.#queue.dropBehind(this.#inFlight);
-    if (this.#slot >= 0) this.#network.reactor.cancel(this.#slot);
-    this.#turn?.taker!.stop(this.#closedError());
+    if (this.#slot >= 0) this.#cancel();
+    this.#turn?.taker?.stop(this.#closedError());
     return this.whenEmpty();
+  }
+
+  /** Sees to it that memory comes back after the close: {@linkcode ZeroCopySends.limitDelivery}. */
+  limitDelivery(isRevoked: boolean): Promise<void> | null {
+    return this.#zeroCopy?.limitDelivery(isRevoked) ?? null;
+  }
+
+  /** Notes that the option `zeroCopy` was set. */
+  zeroCopyChanged(): void {
+    this.#zeroCopy?.askAgain();
+  }
+
+  /** {@inheritDoc ZeroCopyHost.goOn} */
+  goOn(): void {
+    if (this.#slot < 0) this.#pump();
+  }
+
+  /** {@inheritDoc ZeroCopyHost.finish} */
+  finish(call: SendCall): void {
+    this.#finish(call);
   }
 
   /** {@inheritDoc CompletionTarget.onCompletion} */
   onCompletion(_tag: number, result: number): void {
     this.#slot = NONE;
     this.#inFlight = 0;
+    if (this.#recancel !== null) this.#network.reactor.disarmDeadline(this.#recancel);
+    this.#recancel = null;
     if (this.#vector !== NONE) {
       this.#network.reactor.giveArena(this.#vector);
       this.#vector = NONE;
@@ -195,8 +268,14 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
       this.#pump();
       return;
     }
+    if (tag === TAG_CANCEL) {
+      this.#recancel = null;
+      this.#cancel();
+      return;
+    }
     // The one that fired has left the heap.
-    const due = this.#queue.calls().find(({ deadline }) => deadline !== null && deadline.place < 0);
+    const calls = [...this.#queue.calls(), ...this.#draining];
+    const due = calls.find(({ deadline }) => deadline !== null && deadline.place < 0);
     if (due === undefined) return;
     due.deadline = null;
     this.#interrupt(due, timedOut("send", this.#names()));
@@ -224,6 +303,13 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
     if (!owner.isCounted || bytes === 0) return null;
     const reached = owner.acquire("bufferBytes", bytes, "send");
     return reached === null ? null : { reason: reached };
+  }
+
+  /** Not before what is first in line is in the arena: it might find none left, for ever. */
+  get #mayUseArena(): boolean {
+    if (this.#isWaitingForArena) return false;
+    const { head } = this.#queue;
+    return head === null || head.heap === null;
   }
 
   #checkEmpty(): void {
@@ -271,6 +357,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
       this.#beginTurn(queue.head.call);
       return;
     }
+    if (queue.head !== null && queue.head.length >= ZERO_COPY_BYTES && this.#mustAsk()) return;
     let count = this.#settleFront();
     if (count === 0) return;
     if (this.#socket.owner.sendGate !== null) {
@@ -278,26 +365,33 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
       if (count === 0) return;
     }
     const { reactor } = this.#network;
-    const slot = reactor.slots.take(this, 0);
+    const isCopied = !this.#isZeroCopy(queue.head!);
+    const slot = isCopied ? reactor.slots.take(this, 0) : this.#zeroCopy!.takeSlot(queue.head!);
     if (slot < 0) {
       this.#interrupt(queue.head!.call, this.#network.inFlightExceeded("send"));
       this.#pump();
       return;
     }
     this.#slot = slot;
+    if (isCopied && queue.head!.length >= ZERO_COPY_BYTES) this.#zeroCopy?.passed();
     if (count > 1) {
       this.#submitVector(slot, count);
       return;
     }
     this.#inFlight = 1;
     const segment = queue.head!;
-    const at = reactor.entry(Op.SEND, this.#socket.descriptor, slot);
+    const head = isCopied ? Op.SEND : this.#zeroCopy!.head;
+    const at = reactor.entry(head, this.#socket.descriptor, slot);
     const address = reactor.memory.base + segment.offset;
     const words = reactor.entries;
     words[at + W_ADDRESS] = address | 0;
     words[at + W_ADDRESS + 1] = (address / 4294967296) | 0;
     words[at + W_LENGTH] = segment.length;
-    words[at + W_OPERATION_FLAGS] = SEND_FLAGS;
+    words[at + W_OPERATION_FLAGS] = this.#flags;
+  }
+
+  get #flags(): number {
+    return this.#socket.meter === null ? SEND_FLAGS : WATCHED_SEND_FLAGS;
   }
 
   #beginTurn(call: SendCall): void {
@@ -314,7 +408,11 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
     let count = 0;
     for (let segment = queue.head; segment !== null; segment = segment.next) {
       if (count === VECTOR_MOST || segment.call.taker !== null || !queue.settle(segment)) break;
+      // What is sent without a copy is sent alone.
+      const isLarge = segment.length >= ZERO_COPY_BYTES;
+      if (isLarge && count > 0 && (this.#mustAsk() || this.#isZeroCopy(segment))) break;
       count++;
+      if (isLarge && this.#isZeroCopy(segment)) break;
     }
     if (count === 0 && queue.head !== null && !this.#isWaitingForArena) {
       this.#isWaitingForArena = true;
@@ -323,30 +421,30 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
     return count;
   }
 
+  /** Whether a segment is sent without a copy. */
+  #isZeroCopy(segment: Segment): boolean {
+    return segment.length >= ZERO_COPY_BYTES && this.#zeroCopy !== null && this.#zeroCopy.isOn;
+  }
+
+  /** Finds out whether large segments are sent without a copy. @returns whether to wait for that */
+  #mustAsk(): boolean {
+    this.#zeroCopy ??= new ZeroCopySends(this.#socket, this.#queue, this);
+    return this.#zeroCopy.ask();
+  }
+
+  get #draining(): readonly SendCall[] {
+    return this.#zeroCopy === null ? [] : this.#zeroCopy.draining;
+  }
+
   #submitVector(slot: number, most: number): void {
     const { reactor } = this.#network;
-    const { base, words } = reactor.memory;
-    const scratch = reactor.scratchOf(slot);
-    const header = scratch + Scratch.MSGHDR;
     if (most > SCRATCH_IOVECS) this.#vector = reactor.arena.take(most * IOVEC.SIZE);
-    const isLong = this.#vector !== NONE;
-    const count = isLong ? most : Math.min(most, SCRATCH_IOVECS);
-    this.#inFlight = count;
-    let vector = isLong ? this.#vector : scratch + Scratch.IOVEC;
-    words.fill(0, header >> 2, (header + MSGHDR.SIZE) >> 2);
-    putLong(words, header + MSGHDR.IOV, base + vector);
-    putLong(words, header + MSGHDR.IOV_LENGTH, count);
-    let segment = this.#queue.head!;
-    for (let index = 0; index < count; index++) {
-      putLong(words, vector + IOVEC.BASE, base + segment.offset);
-      putLong(words, vector + IOVEC.LENGTH, segment.length);
-      vector += IOVEC.SIZE;
-      segment = segment.next!;
-    }
+    this.#inFlight = this.#vector === NONE ? Math.min(most, SCRATCH_IOVECS) : most;
+    const header = writeVector(reactor, slot, this.#queue.head!, this.#inFlight, this.#vector);
     const at = reactor.entry(Op.SENDMSG, this.#socket.descriptor, slot);
-    reactor.setLong(at + W_ADDRESS, base + header);
+    reactor.setLong(at + W_ADDRESS, header);
     reactor.entries[at + W_LENGTH] = 1;
-    reactor.entries[at + W_OPERATION_FLAGS] = SEND_FLAGS;
+    reactor.entries[at + W_OPERATION_FLAGS] = this.#flags;
   }
 
   /** Books what is about to leave. @returns how many segments may, 0 when they have to wait */
@@ -374,6 +472,8 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
     const { counters } = this.#network.reactor;
     counters.add(Counter.sends, 1);
     counters.add(Counter.bytesSent, bytes);
+    const { meter } = this.#socket;
+    if (meter !== null) meter.addSent(bytes);
     const queue = this.#queue;
     let left = bytes;
     while (left > 0) {
@@ -418,8 +518,10 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
 
   /** The peer would take later bytes for the rest of those that moved: the write side ends here. */
   #breakOff(error: Error): void {
+    // Once the stream is closed the descriptor may be another connection's.
+    const isOpen = !this.#isClosed;
     this.#end(error);
-    this.#network.shutdown(this.#socket, Shut.WR);
+    if (isOpen) this.#network.shutdown(this.#socket, Shut.WR);
   }
 
   /** Nothing more can be sent: whoever waits is told why. */
@@ -432,16 +534,29 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
     this.#queue.dropBehind(0);
   }
 
+  /**
+   * Cancels what is in flight, until it hears it: Linux does not find a send that it is about to
+   * try again, and one whose peer has ended its side it tries over a hundred times in a row before
+   * it gives it to a thread.
+   */
+  #cancel(): void {
+    const { reactor } = this.#network;
+    reactor.cancel(this.#slot);
+    this.#recancel ??= reactor.armDeadline(CANCEL_MS, this, TAG_CANCEL);
+  }
+
   /** Withdraws a call: at once when nothing of it is in flight, else when its operation ends. */
   #interrupt(call: SendCall, reason: unknown): void {
     if (call.resolve === null || call.hasReason) return;
+    // Everything is sent, and only its memory is awaited: no longer, then.
+    if (this.#draining.includes(call)) return this.#complete(call);
     call.reason = reason;
     call.hasReason = true;
     let segment = this.#queue.head;
     for (let index = 0; index < this.#inFlight; index++) {
       if (segment!.call === call) {
         this.#interrupted++;
-        this.#network.reactor.cancel(this.#slot);
+        this.#cancel();
         return;
       }
       segment = segment!.next;
@@ -450,11 +565,15 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
   }
 
   #finish(call: SendCall): void {
-    const { resolve } = call;
-    if (resolve === null) return;
+    if (call.resolve === null || (this.#zeroCopy !== null && this.#zeroCopy.drain(call))) return;
+    this.#complete(call);
+    call.end();
+  }
+
+  #complete(call: SendCall): void {
+    const resolve = call.resolve!;
     this.#unpark(call);
     resolve(call.total);
-    call.end();
   }
 
   #giveUp(call: SendCall, reason: unknown): void {
@@ -465,6 +584,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
   }
 
   #unpark(call: SendCall): void {
+    if (call.hold !== null) this.#zeroCopy!.release(call);
     call.resolve = null;
     call.reject = null;
     if (call.cleanUp !== null) call.cleanUp();
@@ -480,9 +600,4 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved {
   #names(): { local: string; remote: string } {
     return this.#network.namesOf(this.#socket);
   }
-}
-
-function putLong(words: Int32Array<ArrayBufferLike>, offset: number, value: number): void {
-  words[offset >> 2] = value | 0;
-  words[(offset >> 2) + 1] = Math.floor(value / 4294967296);
 }

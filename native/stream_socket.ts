@@ -7,16 +7,28 @@
 import { requireInteger } from "./authorization.ts";
 import { type CompactAddress, expand } from "./compact_address.ts";
 import type { Network } from "./network.ts";
-import { badResource, busy, netError } from "./errors.ts";
+import { badResource, busy, netError, unsupported } from "./errors.ts";
 import type { Lease } from "./lease.ts";
-import { checkOperation } from "./operation.ts";
-import { getOption, type OptionName, type OptionValue, setOption } from "./options.ts";
+import { checkOperation, checkTimeout } from "./operation.ts";
+import { RECEIVE_FILE_KEYS, receiveFile, type ReceiveFileOptions } from "./receive_file.ts";
+import { SEND_FILE_KEYS, sendFile, type SendFileOptions } from "./send_file.ts";
+import {
+  checkKeys,
+  type OptionName,
+  type OptionValue,
+  packetFamily,
+  setOption,
+  type SocketKind,
+} from "./options.ts";
+import type { ProxyHeader } from "./proxy_header.ts";
+import type { ProxyInfo } from "./proxy_reader.ts";
 import { RingBuffer } from "./ring_buffer.ts";
 import { Socket, type SocketOwner } from "./socket.ts";
 import { type OpOptions, Reader, ReceiveSide } from "./stream_receive.ts";
 import { type SendOptions, SendSide } from "./stream_send.ts";
 import { LeaseIterator } from "./lease_iterator.ts";
 import { WebStreams } from "./web_streams.ts";
+import type { AddressFamily } from "../ring/abi/address.ts";
 import { Errno } from "../ring/abi/errno.ts";
 import { Shut } from "../ring/abi/opcodes.ts";
 
@@ -53,8 +65,10 @@ export abstract class StreamSocket<A extends Deno.Addr> extends Socket
   implements AsyncDisposable, Disposable {
   /** @ignore Its receiving half. */
   readonly receiving: ReceiveSide;
-  /** @ignore Its sending half. */
-  readonly sending: SendSide;
+  /** Made by the first send: an idle connection should cost as little as can be. */
+  #sending: SendSide | null = null;
+  /** Why it was closed, null for an ordinary close or while it is open. */
+  #closedBy: Error | null = null;
   readonly #local: CompactAddress;
   readonly #remote: CompactAddress;
   #closing: Promise<void> | null = null;
@@ -63,6 +77,8 @@ export abstract class StreamSocket<A extends Deno.Addr> extends Socket
   #isReadShut = false;
   #isWriteShut = false;
   #web: WebStreams | null = null;
+  /** What a PROXY header said, where one came. */
+  #proxy: ProxyInfo | null = null;
 
   /** @ignore Made by `connect` and by endpoints. */
   constructor(parts: StreamParts) {
@@ -70,7 +86,20 @@ export abstract class StreamSocket<A extends Deno.Addr> extends Socket
     this.#local = parts.local;
     this.#remote = parts.remote;
     this.receiving = new ReceiveSide(this, parts.leasesPerStream);
-    this.sending = new SendSide(this);
+  }
+
+  /** @ignore Its sending half. */
+  get sending(): SendSide {
+    if (this.#sending === null) {
+      this.#sending = new SendSide(this);
+      if (this.#closing !== null) this.#sending.terminate(this.#closedBy);
+    }
+    return this.#sending;
+  }
+
+  /** @ignore The same, null while nothing was ever sent. */
+  get sendingSoFar(): SendSide | null {
+    return this.#sending;
   }
 
   /** The address of this end. */
@@ -78,9 +107,36 @@ export abstract class StreamSocket<A extends Deno.Addr> extends Socket
     return expand(this.#local).toDenoAddr("tcp") as A;
   }
 
-  /** The address of the other end. */
+  /**
+   * The address of the other end; behind a proxy whose PROXY header was taken that of the client,
+   * where it is of the same kind as the stream's own: of the internet, or of a Unix socket.
+   */
   get remoteAddr(): A {
-    return expand(this.#remote).toDenoAddr("tcp") as A;
+    return expand(this.client).toDenoAddr("tcp") as A;
+  }
+
+  /**
+   * What the PROXY header in front of the stream said; null where none was asked for.
+   *
+   * @example
+   * ```ts
+   * import { NetworkCapability, TcpEndpoint, TcpStream } from "../mod.ts";
+   * await using capability = await NetworkCapability.request();
+   * await using endpoint = await TcpEndpoint.create("127.0.0.1:0", capability, {
+   *   proxyProtocol: "v2",
+   *   trustedProxies: ["127.0.0.0/8"],
+   * });
+   * const accepting = endpoint.accept();
+   * await using _proxy = await TcpStream.connect(endpoint.addr, capability, {
+   *   proxyProtocol: "v2",
+   *   proxySource: "192.0.2.7:1234",
+   * });
+   * await using stream = await accepting;
+   * console.log(stream.remoteAddr.hostname, stream.proxy?.peer.host); // 192.0.2.7 127.0.0.1
+   * ```
+   */
+  get proxy(): ProxyInfo | null {
+    return this.#proxy;
   }
 
   /** The address of this end as text. */
@@ -88,9 +144,40 @@ export abstract class StreamSocket<A extends Deno.Addr> extends Socket
     return expand(this.#local).toString();
   }
 
-  /** The address of the other end as text. */
+  /** The address of the other end as text, as {@linkcode StreamSocket.remoteAddr} has it. */
   get remoteName(): string {
-    return expand(this.#remote).toString();
+    return expand(this.client).toString();
+  }
+
+  /** @ignore The address of this end. */
+  get local(): CompactAddress {
+    return this.#local;
+  }
+
+  /** @ignore Where the client is: the other end, or who is behind it. */
+  get client(): CompactAddress {
+    const source = this.#proxy === null ? null : this.#proxy.source;
+    if (source === null) return this.#remote;
+    const peer = expand(this.#remote);
+    return (source.family === "unix") === (peer.family === "unix") ? source : peer;
+  }
+
+  /** @ignore Takes what a trusted proxy says about the stream. */
+  setProxy(header: ProxyHeader): void {
+    this.#proxy = Object.freeze({ ...header, peer: expand(this.#remote) });
+  }
+
+  /**
+   * The descriptor, for the expert layer and for `UnixStream.sendFds`. It is the stream's:
+   * whoever uses it keeps the stream open meanwhile.
+   *
+   * @throws {NetError} ENOTSUP on backends whose descriptors are not the system's, EBADF after
+   * `close()`
+   */
+  get fd(): number {
+    this.requireOpen("fd");
+    if (this.network.kind === "kernel") return this.descriptor;
+    throw unsupported(this.network.kind, "descriptors (stream.fd)", "fd");
   }
 
   /** Resolves when the stream is closed, with the reason; never rejects. */
@@ -168,7 +255,7 @@ export abstract class StreamSocket<A extends Deno.Addr> extends Socket
    * @returns how many bytes came, 0 at the end of the stream
    */
   async recvZeroCopy(into: RingBuffer, options?: OpOptions): Promise<number> {
-    this.#requireBuffer("recvZeroCopy", into);
+    this.requireBuffer("recvZeroCopy", into);
     this.enterReader("recvZeroCopy", Reader.ONCE, options);
     try {
       return await this.receiving.takeInto(into, options);
@@ -179,15 +266,58 @@ export abstract class StreamSocket<A extends Deno.Addr> extends Socket
 
   /**
    * Sends from memory of the program's own in the ring, in place: it must not change before this
-   * resolves.
+   * resolves. With the option `zeroCopy` and 32 KiB or more that is when the other side has
+   * acknowledged the bytes; a signal or a deadline that comes when all of them are accepted ends the
+   * wait, and `isSending` of the buffer tells when it may change.
    *
    * @returns how many bytes there were
+   * @throws {NetError} EBUSY while the system sends from the buffer
    */
   async sendZeroCopy(from: RingBuffer, options?: SendOptions): Promise<number> {
-    this.#requireBuffer("sendZeroCopy", from);
+    this.requireBuffer("sendZeroCopy", from);
     if (options !== undefined) checkOperation("sendZeroCopy", options);
     if (this.#isWriteShut) throw this.#error("send", Errno.EPIPE);
     return await this.sending.sendBuffer(from, options);
+  }
+
+  /**
+   * Sends a file, in its turn among the stream's sends, without its bytes passing through the
+   * program.
+   *
+   * @param file a path or a `file:` URL
+   * @param options `offset` and `length` in bytes; to the end of the file unless said otherwise
+   * @returns how many bytes were sent: fewer than `length` where the file ends before
+   * @throws {Deno.errors.NotCapable} when no rule in the right `files` admits the path that the file
+   * has once links are followed
+   * @throws {NetError} ENOENT, EACCES, EISDIR ..., and what `send` throws
+   */
+  async sendFile(file: string | URL, options: SendFileOptions = {}): Promise<number> {
+    checkKeys("sendFile", options, SEND_FILE_KEYS);
+    checkTimeout("sendFile", options.timeoutMs);
+    if (this.#isWriteShut) throw this.#error("sendFile", Errno.EPIPE);
+    return await sendFile(this, this.sending, file, options);
+  }
+
+  /**
+   * Receives into a file, to the end of the stream or as many bytes as `length` says.
+   *
+   * @param file a path or a `file:` URL
+   * @param options `length` in bytes; `mode` says what becomes of a file that is there: "replace" it,
+   * reject unless it is "new", or "append" to it
+   * @returns how many bytes were received and written
+   * @throws {Deno.errors.NotCapable} when no rule in the right `writableFiles` admits the file
+   * @throws {NetError} EEXIST, ENOSPC, EACCES ..., and what `receive` throws; bytes that could not be
+   * written wait for the next reader
+   */
+  async receiveFile(file: string | URL, options: ReceiveFileOptions = {}): Promise<number> {
+    checkKeys("receiveFile", options, RECEIVE_FILE_KEYS);
+    const { signal, timeoutMs } = options;
+    this.enterReader("receiveFile", Reader.ONCE, { signal, timeoutMs });
+    try {
+      return await receiveFile(this, this.receiving, file, options);
+    } finally {
+      this.receiving.reader = Reader.NONE;
+    }
   }
 
   /**
@@ -232,11 +362,13 @@ export abstract class StreamSocket<A extends Deno.Addr> extends Socket
     if (this.#closing !== null) throw badResource("shutdown", "the stream is closed");
     if (how !== "read" && !this.#isWriteShut) {
       this.#isWriteShut = true;
-      await this.sending.whenEmpty();
+      await this.#sending?.whenEmpty();
+      this.requireOpen("shutdown");
       await this.#shut(Shut.WR);
     }
     if (how !== "write" && !this.#isReadShut) {
       this.#isReadShut = true;
+      this.requireOpen("shutdown");
       await this.#shut(Shut.RD);
     }
   }
@@ -257,21 +389,36 @@ export abstract class StreamSocket<A extends Deno.Addr> extends Socket
     return this.#closing;
   }
 
-  /**
-   * Sets an option.
-   *
-   * @throws {TypeError} when there is no such option or the value has the wrong type
-   * @throws {NetError} ENOTSUP where the backend cannot, EINVAL when it comes too late
-   */
-  async setOption<K extends OptionName>(name: K, value: OptionValue<K>): Promise<void> {
-    this.requireOpen("setOption");
-    await setOption(this.network, this.descriptor, name, value, true);
+  /** @ignore Whether it is closed, or about to be. */
+  get isClosing(): boolean {
+    return this.#closing !== null;
   }
 
-  /** Reads an option. */
-  async getOption<K extends OptionName>(name: K): Promise<OptionValue<K>> {
-    this.requireOpen("getOption");
-    return await getOption(this.network, this.descriptor, name) as OptionValue<K>;
+  /** @ignore Ends everything with a reason, and the connection with a reset where one can. */
+  reset(reason: Error | undefined): Promise<void> {
+    this.#closing ??= this.#reset(reason);
+    return this.#closing;
+  }
+
+  /** Sets an option: see {@linkcode Socket.setOption}. */
+  override setOption<K extends OptionName>(name: K, value: OptionValue<K>): Promise<void> {
+    const done = super.setOption(name, value);
+    return name === "zeroCopy" ? done.then(() => this.#sending?.zeroCopyChanged()) : done;
+  }
+
+  /** Reads an option: see {@linkcode Socket.getOption}. */
+  override getOption<K extends OptionName>(name: K): Promise<OptionValue<K>> {
+    return super.getOption(name) as Promise<OptionValue<K>>;
+  }
+
+  /** @ignore Which options it has. */
+  get kind(): SocketKind {
+    return "stream";
+  }
+
+  /** @ignore The family of its packets. */
+  get family(): AddressFamily {
+    return packetFamily(expand(this.#remote));
   }
 
   /** The received bytes as a stream of copies; nothing is read before somebody asks. */
@@ -308,13 +455,25 @@ export abstract class StreamSocket<A extends Deno.Addr> extends Socket
     this.receiving.reader = reader;
   }
 
+  async #reset(reason: Error | undefined): Promise<void> {
+    // Where there is no such option, it is closed in order.
+    await setOption(this, "lingerSeconds", 0, true).catch(() => {});
+    await this.#close(reason);
+  }
+
   async #close(reason: Error | undefined): Promise<void> {
     const { network, descriptor } = this;
     const why = reason ?? null;
+    this.#closedBy = why;
     const receiving = this.receiving.terminate(why);
-    const sending = this.sending.terminate(why);
+    const sending = this.sendingSoFar?.terminate(why) ?? null;
     // Whoever awaits the close is alive until it is done.
     network.reactor.reference();
+    const limited = this.#sending?.limitDelivery(reason !== undefined) ?? null;
+    if (limited !== null) await limited;
+    // Linux looks up the descriptor of a SHUTDOWN on a thread of its own, some time after it took
+    // the entry: by then it must not be another connection's.
+    if (this.shutdowns !== null) await this.shutdowns;
     // The cancellations are ahead of it in the queue; the kernel keeps the file until they are in.
     await network.close(descriptor);
     if (receiving !== null) await receiving;
@@ -342,16 +501,25 @@ export abstract class StreamSocket<A extends Deno.Addr> extends Socket
     if (this.#closing !== null) throw this.#closedError(operation);
   }
 
+  /** @ignore Proves that the write side was not ended. */
+  requireWritable(operation: string): void {
+    if (this.#isWriteShut) throw this.#error(operation, Errno.EPIPE);
+  }
+
   #closedError(operation: string): Error {
     const cause = this.#report?.reason;
     return badResource(operation, "the stream is closed", { ...this.#names(), cause });
   }
 
-  #requireBuffer(operation: string, buffer: RingBuffer): void {
+  /** @ignore Proves that memory is of this stream's ring, and held. */
+  requireBuffer(operation: string, buffer: RingBuffer): void {
     if (!(buffer instanceof RingBuffer) || !buffer.isOf(this.network.reactor)) {
       throw new TypeError(`${operation}: the buffer must come from this stream's allocBuffer()`);
     }
     if (!buffer.isHeld) throw new TypeError(`${operation}: the buffer was released`);
+    if (buffer.isSending) {
+      throw busy(operation, "the system still sends from the buffer", this.#names());
+    }
   }
 
   #error(operation: string, errno: number): Error {

@@ -5,9 +5,12 @@
  */
 
 import type { EndpointParts } from "./acceptor.ts";
+import { adoptListener, type AdoptListenOptions, TCP_LISTENER } from "./adopt.ts";
 import type { NetworkCapability } from "./capability.ts";
-import { ListenerSocket, type ListenOptions } from "./listener_socket.ts";
+import type { ListenOptions } from "./listen_options.ts";
+import { ListenerSocket } from "./listener_socket.ts";
 import { TcpStream } from "./tcp_stream.ts";
+import type { OwnedFd } from "./unix_descriptors.ts";
 import type { AddressInput } from "../ring/abi/address.ts";
 
 /**
@@ -47,5 +50,23 @@ export class TcpEndpoint<A extends Deno.Addr = Deno.NetAddr>
     options?: ListenOptions,
   ): Promise<TcpEndpoint> {
     return capability.listen(address, options);
+  }
+
+  /**
+   * Takes over a listening TCP socket by its descriptor: from then on this endpoint closes it. The
+   * socket's options stay as they are, but for `O_NONBLOCK`, which is taken off.
+   *
+   * @param fd the number, or an object whose ownership passes to the endpoint
+   * @param capability must hold `adopt`, `tcp`, and `listen` for the address it is bound to
+   * @throws {NetError} EBADF, ENOTSOCK, EINVAL naming what the descriptor is instead, ENOTSUP on
+   * `host`; the descriptor then stays the caller's
+   * @throws {Deno.errors.NotCapable} when the capability does not allow it
+   */
+  static async adopt(
+    fd: number | OwnedFd,
+    capability: NetworkCapability,
+    options: AdoptListenOptions = {},
+  ): Promise<TcpEndpoint> {
+    return new TcpEndpoint(await adoptListener(capability, fd, TCP_LISTENER, options));
   }
 }

@@ -4,14 +4,19 @@
  * @module
  */
 
+import { adoptConnection, type AdoptOptions, TCP_CONNECTION } from "./adopt.ts";
 import type { NetworkCapability } from "./capability.ts";
-import type { OptionValues } from "./options.ts";
+import type { StreamOptionValues } from "./options.ts";
+import type { ProxyConnectOptions } from "./proxy_announcement.ts";
 import type { OpOptions } from "./stream_receive.ts";
 import { StreamSocket } from "./stream_socket.ts";
+import { readTcpInfo, type TcpInfo } from "./tcp_info.ts";
+import type { OwnedFd } from "./unix_descriptors.ts";
 import type { AddressInput } from "../ring/abi/address.ts";
 
 /** Options of `connect`: those of sockets, and of the operation. */
-export interface ConnectOptions extends Partial<OptionValues>, OpOptions {
+export interface ConnectOptions
+  extends Partial<StreamOptionValues>, OpOptions, ProxyConnectOptions {
   /** The most leases a program may hold of this stream at a time; 64 unless said otherwise. */
   readonly leasesPerStream?: number;
   /** The local address to connect from; port 0 for any. */
@@ -54,6 +59,48 @@ export class TcpStream<A extends Deno.Addr = Deno.NetAddr> extends StreamSocket<
     options?: ConnectOptions,
   ): Promise<TcpStream> {
     return capability.connect(address, options);
+  }
+
+  /**
+   * Takes over a TCP connection by its descriptor: from then on this stream closes it. The socket's
+   * options stay as they are, but for `O_NONBLOCK`, which is taken off.
+   *
+   * @param fd the number, or an object whose ownership passes to the stream
+   * @param capability must hold `adopt` and `tcp`, and `listen` for the socket's own address or
+   * `connect` for its peer's
+   * @throws {NetError} EBADF, ENOTSOCK, EINVAL naming what the descriptor is instead, ENOTSUP on
+   * `host`; the descriptor then stays the caller's
+   * @throws {Deno.errors.NotCapable} when the capability does not allow it
+   */
+  static async adopt(
+    fd: number | OwnedFd,
+    capability: NetworkCapability,
+    options: AdoptOptions = {},
+  ): Promise<TcpStream> {
+    return new TcpStream(await adoptConnection(capability, fd, TCP_CONNECTION, options));
+  }
+
+  /**
+   * What the system knows about the connection, now: its state, round-trip times, congestion window,
+   * counters of bytes, segments and retransmissions. Source: `TCP_INFO` of `tcp(7)`.
+   *
+   * @throws {NetError} ENOTSUP on the host backend
+   *
+   * @example
+   * ```ts
+   * import { NetworkCapability, TcpEndpoint, TcpStream } from "../mod.ts";
+   * await using capability = await NetworkCapability.request();
+   * await using endpoint = await TcpEndpoint.create("127.0.0.1:0", capability);
+   * await using stream = await TcpStream.connect(endpoint.addr, capability);
+   * if (capability.backend.kind === "kernel") {
+   *   const { state, rttMicroseconds } = await stream.info();
+   *   console.log(state, rttMicroseconds > 0); // established true
+   * }
+   * ```
+   */
+  async info(): Promise<TcpInfo> {
+    this.requireOpen("info");
+    return await readTcpInfo(this);
   }
 
   /** Sets `noDelay`, without waiting, as `Deno.TcpConn` does. */

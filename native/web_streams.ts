@@ -159,7 +159,8 @@ class ReadableSource implements UnderlyingDefaultSource<Uint8Array<ArrayBuffer>>
     } else if (this.#isOver || !this.#streams.isLocked) {
       this.#receiving.putBack(lease, 0);
     } else {
-      const count = Math.min(lease.size, CHUNK_BYTES);
+      const isMessage = this.#receiving.messages?.isMessages === true;
+      const count = isMessage ? lease.size : Math.min(lease.size, CHUNK_BYTES);
       const chunk = new Uint8Array(count);
       lease.copyTo(chunk, 0, count);
       this.#receiving.putBack(lease, count);

@@ -34,9 +34,10 @@ const liveMemory: Set<LedgerHandle> = new Set();
  * On `host` there is nothing to reap: Deno closes a Worker's own sockets.
  *
  * Not covered: a descriptor between the system call that made it and the next instruction, which
- * notes it, in a Worker that dies just there; a CLOSE that waits outside of a full submission
- * queue; completions that overflowed; sockets that a program opened or accepted through an
- * `IoUring` itself. They leak; a number that was reused is never closed.
+ * notes it, in a Worker that dies just there; descriptors of a message whose completion was not
+ * taken; a CLOSE that waits outside of a full submission queue; completions that overflowed; sockets
+ * that a program opened or accepted through an `IoUring` itself. They leak; a number that was reused
+ * is never closed.
  *
  * Permissions: none, but to reap a kernel ring `--allow-ffi`.
  *

@@ -82,6 +82,11 @@ export function wake(words: Words, index: number): void {
   Atomics.notify(words, index, 1);
 }
 
+/** Wakes everybody who parks on the word. */
+export function wakeAll(words: Words, index: number): void {
+  Atomics.notify(words, index);
+}
+
 /**
  * Waits without blocking until the word is notified or no longer holds `expected`.
  *

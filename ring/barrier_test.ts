@@ -11,6 +11,8 @@ import {
   raiseFlag,
   storeRelease,
   storeReleaseHalf,
+  wake,
+  wakeAll,
 } from "./barrier.ts";
 
 const shared = (bytes: number) => new Int32Array(new SharedArrayBuffer(bytes));
@@ -69,4 +71,19 @@ Deno.test("a park without blocking ends by itself too", async () => {
   const timer = setInterval(() => {}, 1000);
   assertEquals(await parked, "timed-out");
   clearInterval(timer);
+});
+
+Deno.test("wake() ends one park, wakeAll() all of them", async () => {
+  const words = shared(4);
+  const timer = setInterval(() => {}, 1000);
+  const parks = [1, 2, 3].map(() => parkAsync(words, 0, 0, 60_000)!);
+  const ended: unknown[] = [];
+  for (const parked of parks) parked.then((outcome) => ended.push(outcome));
+  wake(words, 0);
+  await parks[0];
+  assertEquals(ended.length, 1);
+  wakeAll(words, 0);
+  await Promise.all(parks);
+  clearInterval(timer);
+  assertEquals(ended, ["ok", "ok", "ok"]);
 });

@@ -81,6 +81,8 @@ export class ProvidedBuffers {
   isRing = true;
   /** Overwrite buffers when they go back, so that a view kept too long shows it. */
   poison = false;
+  /** Sockets that receive into them. */
+  users = 0;
   /** Called when a buffer comes back, while somebody waits for one. */
   onReturn: (() => void) | null = null;
   readonly #memory: RingMemory;

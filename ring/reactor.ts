@@ -53,6 +53,12 @@ export interface Starved {
   resume(): boolean;
 }
 
+/** Whoever gathers what one turn brings. */
+export interface TurnEnd {
+  /** Told once, when the turn that asked for it has handed out its completions. */
+  onTurnEnd(): void;
+}
+
 /** One ring's event loop, and the calls that put entries into it. */
 export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
   readonly driver: RingDriver;
@@ -78,6 +84,7 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
   readonly #starvedOfBuffers: Starved[] = [];
   readonly #starvedOfDatagrams: Starved[] = [];
   readonly #starvedOfArena: Starved[] = [];
+  #turnEnds: TurnEnd[] = [];
   /** Nothing is in flight any more, and no timer may be. */
   #isClosing = false;
   #overflowsAtClose = 0;
@@ -130,6 +137,11 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
   /** Completions that found their queue full, ever; none is lost. */
   get overflows(): number {
     return this.isClosed ? this.#overflowsAtClose : this.#completions.overflows;
+  }
+
+  /** Entries that follow one another in the main queue without waiting for room, at least. */
+  get room(): number {
+    return this.#main.room;
   }
 
   /** Entries that had to wait for room in the submission queue, ever. */
@@ -221,6 +233,11 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     // A program may give a buffer back while the ring sleeps.
     buffers.onReturn = this.#onBuffer;
     if (buffers.available > 0) this.kick();
+  }
+
+  /** Has `target` told, once, when the turn under way has handed out its completions. */
+  atTurnEnd(target: TurnEnd): void {
+    this.#turnEnds.push(target);
   }
 
   /** Has `starved` resumed when arena memory comes back. */
@@ -328,12 +345,14 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     this.#now = -1;
     this.#publishBuffers(this.buffers);
     this.#publishBuffers(this.datagramBuffers);
-    if (this.#side !== null) this.#side.publish();
+    // Before the main queue: a CLOSE there must not free a descriptor that is still asked about.
+    if (this.#side !== null && this.#side.publish() > 0) this.driver.enterSide();
     const pending = this.#main.publish();
     const entered = this.driver.enter(pending, this.#quietTurns > 0);
     if (entered < pending || this.#main.waiting > 0) this.#resubmit(entered);
     let count = this.#completions.drain(this, TURN_LIMIT);
     if (this.#side !== null) count += this.#cycleSide();
+    if (this.#turnEnds.length > 0) this.#endTurn();
     if (this.#deadlines.size > 0) {
       this.#now = -1;
       count += this.#deadlines.fire(this.now);
@@ -343,6 +362,12 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     this.counters.add(Counter.turns, 1);
     if (this.#idle.length > 0 && this.inFlight === 0) this.#tellIdle();
     return count;
+  }
+
+  #endTurn(): void {
+    const targets = this.#turnEnds;
+    this.#turnEnds = [];
+    for (const target of targets) target.onTurnEnd();
   }
 
   /** What the consumer did not take is submitted again by the next turn. */

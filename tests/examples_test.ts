@@ -233,6 +233,17 @@ testServer("http_server", "answers fetch, 100 at a time", async ({ port }) => {
   assertEquals(texts, texts.map((_, index) => `Hello, ${index}!\n`));
 });
 
+testServer("load_balancer", "spreads clients over its backends, and echoes", async ({ port }) => {
+  const seen = new Set<string | null>();
+  for (let client = 0; client < 6; client++) {
+    using connection = await LineClient.connect(port);
+    seen.add(await connection.line());
+    await connection.send(`client ${client}\n`);
+    assertEquals(await connection.line(), `client ${client}`);
+  }
+  assertEquals([...seen].toSorted(), ["blue", "green", "red"]);
+});
+
 Deno.test("two examples run by URL", async () => {
   await using tree = serveTree();
   await using echo = await startExample("echo_server", "host", tree.base);

@@ -1,6 +1,6 @@
 /** The result as a chart: a panel per row, a bar per peer, drawn to the scale of its row. */
 import { TITLES } from "./peers.ts";
-import type { PeerName } from "./rows.ts";
+import type { PeerName } from "./row.ts";
 import { formatNumber, type Result, type RowResult } from "./report.ts";
 import { medianOf } from "./statistics.ts";
 

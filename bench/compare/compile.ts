@@ -7,24 +7,35 @@ import { runForLine, runToEnd } from "./processes.ts";
 /** The version of Bun that is compared with; taken from npm, so that every run has the same. */
 export const BUN_VERSION = "1.4.5";
 
-const C_PROGRAMS = ["echo_uring", "echo_epoll", "echo_load", "storm", "idle"] as const;
+const C_PROGRAMS = {
+  echo_uring: "peers/echo_uring.c",
+  echo_epoll: "peers/echo_epoll.c",
+  udp_receive: "peers/udp_receive.c",
+  udp_batch: "peers/udp_batch.c",
+  file_sendfile: "peers/file_sendfile.c",
+  echo_load: "load/echo_load.c",
+  storm: "load/storm.c",
+  idle: "load/idle.c",
+  udp_send: "load/udp_send.c",
+  udp_sink: "load/udp_sink.c",
+  file_sink: "load/file_sink.c",
+} as const;
 const C_SOURCES: readonly string[] = [
   "uring.h",
   "program.h",
+  "udp.h",
   "load/histogram.h",
-  "peers/echo_uring.c",
-  "peers/echo_epoll.c",
-  "load/echo_load.c",
-  "load/storm.c",
-  "load/idle.c",
+  ...Object.values(C_PROGRAMS),
 ];
 const C_FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra"];
 const COMPILE_MS = 60_000;
 const INSTALL_MS = 180_000;
 const VERSION_MS = 10_000;
+/** What one call of `crypto.getRandomValues` gives at most. */
+const RANDOM_BYTES_MAX = 65536;
 
 /** A C program of this folder. */
-export type CProgram = typeof C_PROGRAMS[number];
+export type CProgram = keyof typeof C_PROGRAMS;
 
 /** A tool that is there, or why it is not. */
 export type Found<T> =
@@ -57,11 +68,10 @@ async function compile(): Promise<Found<Record<CProgram, string>>> {
   const folder = `${cacheFolder()}/c-${await fingerprint(version)}`;
   await Deno.mkdir(folder, { recursive: true });
   const programs = {} as Record<CProgram, string>;
-  for (const name of C_PROGRAMS) {
+  for (const [name, source] of Object.entries(C_PROGRAMS)) {
     const output = `${folder}/${name}`;
-    programs[name] = output;
+    programs[name as CProgram] = output;
     if (exists(output)) continue;
-    const source = C_SOURCES.find((path) => path.endsWith(`/${name}.c`))!;
     const unfinished = `${output}.${Deno.pid}`;
     await runToEnd([compiler, ...C_FLAGS, "-o", unfinished, pathOf(source)], COMPILE_MS);
     await Deno.rename(unfinished, output);
@@ -105,6 +115,27 @@ async function installed(name: string, expected: RegExp): Promise<Found<string>>
   const version = await runForLine([path, "--version"], VERSION_MS);
   if (!expected.test(version)) throw new Error(`${path} is ${version}`);
   return { value: path, version };
+}
+
+/**
+ * A file of random bytes, made the first time it is asked for.
+ *
+ * @param bytes its size
+ * @returns its path
+ */
+export async function randomFile(bytes: number): Promise<string> {
+  const path = `${cacheFolder()}/random-${bytes}`;
+  if (exists(path)) return path;
+  await Deno.mkdir(cacheFolder(), { recursive: true });
+  const unfinished = `${path}.${Deno.pid}`;
+  using file = await Deno.open(unfinished, { write: true, create: true });
+  for (let left = bytes; left > 0;) {
+    const part = crypto.getRandomValues(new Uint8Array(Math.min(left, RANDOM_BYTES_MAX)));
+    left -= await file.write(part);
+  }
+  await file.syncData();
+  await Deno.rename(unfinished, path);
+  return path;
 }
 
 async function orWhy<T>(get: () => Promise<Found<T>>): Promise<Found<T>> {

@@ -1,5 +1,5 @@
 /**
- * The comparison: the project's server beside `Deno.listen`, `node:net`, Bun and C references,
+ * The comparison: the project beside Deno, Node.js, Bun and C references in every role of a server,
  * each on one core with the load on another, peers in turn within every round.
  *
  * Run it with `deno run -A bench/compare/main.ts`; `--help` lists the options. Linux, a C compiler,
@@ -9,6 +9,7 @@ import { prepareTools, type Tools } from "./compile.ts";
 import { drawChart } from "./chart.ts";
 import { allowedCores, describeMachine } from "./machine.ts";
 import { measure } from "./measure.ts";
+import { type BenchNetwork, openNetwork } from "./network.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
 import { Stage, TITLES } from "./peers.ts";
 import { endAll, endAllOnInterrupt } from "./processes.ts";
@@ -21,7 +22,8 @@ import {
   type RowResult,
   toJson,
 } from "./report.ts";
-import { type Measurement, type PeerName, type Row, ROWS } from "./rows.ts";
+import type { Measurement, PeerName, Row } from "./row.ts";
+import { ROWS } from "./rows.ts";
 
 /** A peer that fails this often in a row is not asked again. */
 const FAILURES_MAX = 2;
@@ -29,13 +31,27 @@ const FAILURES_MAX = 2;
 async function compare(options: Options): Promise<Result> {
   const rows = chooseRows(options.rows);
   const tools = await prepareTools();
+  const network = await openNetwork();
+  try {
+    return await compareOn(network, tools, rows, options);
+  } finally {
+    await network.remove();
+  }
+}
+
+async function compareOn(
+  network: BenchNetwork,
+  tools: Tools,
+  rows: readonly Row[],
+  options: Options,
+): Promise<Result> {
   const cores = options.cores ?? allowedCores();
-  const stage = new Stage(tools, cores);
+  const stage = new Stage(tools, cores, network.prefix);
   const machine = describeMachine();
   const versions = versionsOf(tools);
   console.log(`machine\n${formatFacts(machine)}\nversions\n${formatFacts(versions)}`);
   for (const { peer, why } of stage.missing()) console.log(`SKIPPED ${TITLES[peer]}: ${why}`);
-  const pinning = howPinned(tools, cores);
+  const pinning = `${howPinned(tools, cores)}; over ${network.description}`;
   console.log(pinning);
   const absent = new Set(stage.missing().map(({ peer }) => peer));
   const remarks = new Map<PeerName, string>();

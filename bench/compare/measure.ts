@@ -5,13 +5,20 @@
  * compiled code from one load to the next, and the first seconds of each load are not counted,
  * so that every compiler has settled on the very connections that are counted then.
  */
+import {
+  GRACE_MS,
+  type Outcome,
+  parseMeasurement,
+  perThing,
+  runLoad,
+  runWatched,
+} from "./load_runs.ts";
 import { openFilesMax, processorTime, residentBytes } from "./machine.ts";
+import { measureFile, measureReceived, measureSent } from "./measure_sockets.ts";
 import type { Options } from "./options.ts";
-import type { Server, Stage } from "./peers.ts";
-import { pause, runForLine, RunningProcess } from "./processes.ts";
-import type { Load, Measurement, PeerName } from "./rows.ts";
-
-const GRACE_MS = 20_000;
+import type { ProgramOptions, Server, Stage } from "./peers.ts";
+import { pause, RunningProcess } from "./processes.ts";
+import type { Load, Measurement, PeerName } from "./row.ts";
 const SETTLE_MS = 1500;
 const REPORT_MS = 10_000;
 const WARM_CONNECTIONS = 64;
@@ -20,12 +27,7 @@ const SPARE_FILES = 512;
 
 type EchoLoad = Extract<Load, { kind: "echo" }>;
 type IdleConnectionsLoad = Extract<Load, { kind: "idleConnections" }>;
-
-/** What one measurement gave, and what the server said about itself. */
-export interface Outcome {
-  readonly measurement: Measurement;
-  readonly remark: string;
-}
+type ListeningLoad = Exclude<Load, { kind: "udpReceive" | "udpSend" | "file" }>;
 
 /**
  * Measures one peer once.
@@ -38,19 +40,44 @@ export async function measure(
   load: Load,
   options: Options,
 ): Promise<Outcome> {
-  const server = await stage.start(peer, load.kind === "echo" && load.fetch === true);
+  switch (load.kind) {
+    case "udpReceive":
+      return await measureReceived(stage, peer, load, options);
+    case "udpSend":
+      return await measureSent(stage, peer, load, options);
+    case "file":
+      return await measureFile(stage, peer, load, options);
+    default:
+      return await measureListening(stage, peer, load, options);
+  }
+}
+
+async function measureListening(
+  stage: Stage,
+  peer: PeerName,
+  load: ListeningLoad,
+  options: Options,
+): Promise<Outcome> {
+  const isEcho = load.kind === "echo";
+  const path = isEcho && load.unix ? unixPath() : undefined;
+  const server = await stage.start(peer, "echo", {
+    options: path === undefined ? {} : { path },
+    grants: { unix: path },
+    fetchProbe: isEcho && load.fetch === true,
+  });
   try {
     const measurement = await measureServer(stage, server, load, options);
     return { measurement, remark: server.process.errorText };
   } finally {
     await server.process.stop();
+    if (path !== undefined) await Deno.remove(path);
   }
 }
 
 function measureServer(
   stage: Stage,
   server: Server,
-  load: Load,
+  load: ListeningLoad,
   options: Options,
 ): Promise<Measurement> {
   switch (load.kind) {
@@ -67,6 +94,17 @@ function measureServer(
   }
 }
 
+/** A path that nothing has yet, short enough for every address. */
+function unixPath(): string {
+  const name = `millrace-compare-${crypto.randomUUID().slice(0, 13)}.socket`;
+  return `${Deno.env.get("TMPDIR") ?? "/tmp"}/${name}`;
+}
+
+/** Where the server listens, as an option of every load program. */
+function whereIs({ place }: Server): ProgramOptions {
+  return place.startsWith("/") ? { path: place } : { port: place };
+}
+
 async function measureEcho(
   stage: Stage,
   server: Server,
@@ -74,14 +112,14 @@ async function measureEcho(
   options: Options,
 ): Promise<Measurement> {
   const result = await runWatched(stage, server, "echo_load", {
+    ...whereIs(server),
     connections: load.connections,
     bytes: load.bytes,
     seconds: options.seconds,
     warmup: options.warmupSeconds,
     spin: load.spin ? 1 : 0,
   });
-  const { serverMicroseconds, ...rest } = result;
-  return { ...rest, serverMicrosecondsPerMessage: serverMicroseconds / result.allMessages };
+  return perThing(result, result.allMessages, "serverMicrosecondsPerMessage");
 }
 
 async function measureStorm(
@@ -91,32 +129,12 @@ async function measureStorm(
   options: Options,
 ): Promise<Measurement> {
   const result = await runWatched(stage, server, "storm", {
+    ...whereIs(server),
     parallel,
     seconds: options.seconds,
     warmup: options.warmupSeconds,
   });
-  const { serverMicroseconds, ...rest } = result;
-  return { ...rest, serverMicrosecondsPerConnection: serverMicroseconds / result.allConnections };
-}
-
-/** Runs a load and adds what it cost the server, and how long others kept it from its core. */
-async function runWatched(
-  stage: Stage,
-  server: Server,
-  program: "echo_load" | "storm",
-  values: Record<string, number>,
-): Promise<Measurement> {
-  const { pid } = server.process;
-  const before = processorTime(pid);
-  const result = await runLoad(stage, program, { port: server.port, ...values });
-  const after = processorTime(pid);
-  const used = (after.used - before.used) / 1e9;
-  return {
-    ...result,
-    serverMicroseconds: used * 1e6,
-    serverBusy: used / result.activeSeconds,
-    serverWaited: (after.waited - before.waited) / 1e9 / result.activeSeconds,
-  };
+  return perThing(result, result.allConnections, "serverMicrosecondsPerConnection");
 }
 
 /** The probe begins anew once the load is warm, and reports while it is still at work. */
@@ -149,7 +167,7 @@ async function measureIdleProcessor(
   options: Options,
 ): Promise<Measurement> {
   await runLoad(stage, "echo_load", {
-    port: server.port,
+    ...whereIs(server),
     connections: WARM_CONNECTIONS,
     seconds: WARM_SECONDS,
   });
@@ -200,7 +218,10 @@ async function holdConnections(
   server: Server,
   connections: number,
 ): Promise<RunningProcess> {
-  const holder = new RunningProcess(stage.load("idle", { port: server.port, connections }), true);
+  const holder = new RunningProcess(
+    stage.load("idle", { ...whereIs(server), connections }),
+    true,
+  );
   try {
     const line = await holder.line(GRACE_MS);
     if (line !== `ready ${connections}`) throw new Error(`idle said ${JSON.stringify(line)}`);
@@ -209,24 +230,4 @@ async function holdConnections(
     await holder.stop();
     throw error;
   }
-}
-
-async function runLoad(
-  stage: Stage,
-  program: "echo_load" | "storm",
-  values: Record<string, number>,
-): Promise<Measurement> {
-  const seconds = (values.seconds ?? 0) + (values.warmup ?? 0);
-  return parseMeasurement(
-    await runForLine(stage.load(program, values), seconds * 1000 + GRACE_MS),
-  );
-}
-
-function parseMeasurement(line: string): Measurement {
-  const value: unknown = JSON.parse(line);
-  const numbers = Object.entries(value as Record<string, unknown>);
-  if (numbers.some(([, number]) => typeof number !== "number")) {
-    throw new TypeError(`not a measurement: ${line}`);
-  }
-  return Object.fromEntries(numbers) as Measurement;
 }

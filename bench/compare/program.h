@@ -1,4 +1,4 @@
-/* What every C program of the comparison shares: options, limits, loopback sockets, the clock. */
+/* What every C program of the comparison shares: options, limits, local sockets, the clock. */
 #ifndef COMPARE_PROGRAM_H
 #define COMPARE_PROGRAM_H
 
@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +26,16 @@ static inline void fail(const char *operation) {
 static inline double option(int count, char **values, const char *name, double otherwise) {
   for (int i = 1; i + 1 < count; i++) {
     if (strcmp(values[i], name) == 0) return atof(values[i + 1]);
+  }
+  return otherwise;
+}
+
+/* The word after `--name`, or `otherwise`. */
+static inline const char *option_text(
+  int count, char **values, const char *name, const char *otherwise
+) {
+  for (int i = 1; i + 1 < count; i++) {
+    if (strcmp(values[i], name) == 0) return values[i + 1];
   }
   return otherwise;
 }
@@ -47,9 +58,12 @@ static inline uint64_t clock_nanoseconds(clockid_t clock) {
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* A Unix socket delays nothing and has no such option. */
 static inline void set_no_delay(int fd) {
   int on = 1;
-  if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on)) perror("TCP_NODELAY");
+  if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) && errno != EOPNOTSUPP) {
+    perror("TCP_NODELAY");
+  }
 }
 
 /* Closing sends a reset, so that no run leaves TIME_WAIT entries to the next one. */
@@ -80,6 +94,36 @@ static inline int connect_loopback(int port) {
   return fd;
 }
 
+static inline struct sockaddr_un unix_address(const char *path) {
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  if (strlen(path) >= sizeof address.sun_path) {
+    errno = ENAMETOOLONG;
+    fail(path);
+  }
+  strcpy(address.sun_path, path);
+  return address;
+}
+
+static inline int connect_unix(const char *path) {
+  struct sockaddr_un address = unix_address(path);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) fail("socket");
+  if (connect(fd, (struct sockaddr *)&address, sizeof address)) fail(path);
+  return fd;
+}
+
+/* Listens on a path that nothing has yet, and announces it as every peer does. */
+static inline int listen_unix(const char *path, int flags) {
+  struct sockaddr_un address = unix_address(path);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+  if (fd < 0) fail("socket");
+  if (bind(fd, (struct sockaddr *)&address, sizeof address)) fail(path);
+  if (listen(fd, 4096)) fail("listen");
+  printf("listening %s\n", path);
+  fflush(stdout);
+  return fd;
+}
+
 /* Listens on 127.0.0.1 and announces the port as every peer does: "listening PORT". */
 static inline int listen_loopback(int port, int flags) {
   struct sockaddr_in address = loopback(port);
@@ -93,6 +137,13 @@ static inline int listen_loopback(int port, int flags) {
   printf("listening %d\n", ntohs(address.sin_port));
   fflush(stdout);
   return fd;
+}
+
+/* Listens where the options say: `--path` for a Unix socket, else `--port`. */
+static inline int listen_local(int count, char **values, int flags) {
+  const char *path = option_text(count, values, "--path", NULL);
+  if (path) return listen_unix(path, flags);
+  return listen_loopback((int)option(count, values, "--port", 0), flags);
 }
 
 #endif

@@ -2,7 +2,7 @@
 import type { Machine } from "./machine.ts";
 import type { Options } from "./options.ts";
 import { TITLES } from "./peers.ts";
-import type { Goal, PeerName, Row } from "./rows.ts";
+import type { Goal, PeerName, Row } from "./row.ts";
 import { judge, medianOf, medianRatio, type Rounds, type Verdict } from "./statistics.ts";
 
 /** What one row gave. */
@@ -26,16 +26,21 @@ export interface Result {
 
 /** From this share of a core on, a load is working all the time. */
 const SATURATED = 0.95;
+/** From this share of what was offered on, a receiver may have been able to take more. */
+const TAKEN = 0.97;
 /** From this share of time on, waiting for the core is told: the machine may have been busy. */
 const DISTURBED = 0.1;
 const COLUMNS: readonly { title: string; metric: string; digits: number }[] = [
   { title: "p50 µs", metric: "p50Microseconds", digits: 1 },
   { title: "p99 µs", metric: "p99Microseconds", digits: 1 },
   { title: "p99.9 µs", metric: "p999Microseconds", digits: 1 },
-  { title: "server µs/msg", metric: "serverMicrosecondsPerMessage", digits: 2 },
+  { title: "server µs/msg", metric: "serverMicrosecondsPerMessage", digits: 3 },
   { title: "server µs/conn", metric: "serverMicrosecondsPerConnection", digits: 2 },
   { title: "server busy", metric: "serverBusy", digits: 2 },
   { title: "load busy", metric: "loadBusy", digits: 2 },
+  { title: "ms/transfer", metric: "serverMillisecondsPerTransfer", digits: 1 },
+  { title: "offered/s", metric: "offeredPerSecond", digits: 0 },
+  { title: "lost", metric: "lostShare", digits: 3 },
   { title: "fetch p99 ms", metric: "fetchP99Milliseconds", digits: 2 },
   { title: "RSS MB", metric: "residentMegabytesMany", digits: 0 },
 ];
@@ -96,6 +101,10 @@ function caveats(row: Row, rounds: Rounds, peer: PeerName): readonly string[] {
   }
   if (!spins && server !== null && load !== null && load > SATURATED && server < SATURATED - 0.05) {
     texts.push("the load was the limit: the server had time left");
+  }
+  const taken = medianOf(rounds, peer, "takenShare");
+  if (taken !== null && taken > TAKEN) {
+    texts.push("it took nearly all that was offered: the load may have been the limit");
   }
   return texts;
 }

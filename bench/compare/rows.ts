@@ -1,56 +1,6 @@
 /** The rows of the comparison and the goals of the project, as data. */
-
-/** Names of the peers, in the order they take their turns. */
-export const PEERS = [
-  "millrace",
-  "millraceHost",
-  "cUring",
-  "cEpoll",
-  "bun",
-  "denoListen",
-  "nodeNet",
-] as const;
-
-/** The name of a peer. */
-export type PeerName = typeof PEERS[number];
-
-/** What one measurement of one peer gave: numbers by name, units last in the name. */
-export type Measurement = Readonly<Record<string, number>>;
-
-/** How a row loads its peers. */
-export type Load =
-  | {
-    readonly kind: "echo";
-    readonly connections: number;
-    readonly bytes: number;
-    /** The load never sleeps: latency is then the server's alone. */
-    readonly spin?: boolean;
-    /** A probe in the server's process fetches meanwhile, and its latencies are added. */
-    readonly fetch?: boolean;
-  }
-  | { readonly kind: "storm"; readonly parallel: number }
-  | { readonly kind: "idleCpu" }
-  | { readonly kind: "idleConnections"; readonly few: number; readonly many: number };
-
-/** A bound on one number of one peer: against another peer's (a ratio), or absolute. */
-export interface Goal {
-  readonly peer: PeerName;
-  readonly metric: string;
-  readonly against?: PeerName;
-  readonly atLeast?: number;
-  readonly atMost?: number;
-}
-
-/** One row: a load, the peers that face it in turn, and what is asked of the project. */
-export interface Row {
-  readonly name: string;
-  readonly title: string;
-  readonly load: Load;
-  readonly peers: readonly PeerName[];
-  /** The number shown for every peer, with its unit and whether more is better. */
-  readonly headline: { readonly metric: string; readonly unit: string; readonly more: boolean };
-  readonly goals: readonly Goal[];
-}
+import { atLeast, atMost, type PeerName, type Row } from "./row.ts";
+import { SOCKET_ROWS } from "./socket_rows.ts";
 
 const RATE = { metric: "messagesPerSecond", unit: "messages/s", more: true } as const;
 const EVERYONE: readonly PeerName[] = [
@@ -62,8 +12,7 @@ const EVERYONE: readonly PeerName[] = [
   "nodeNet",
 ];
 
-/** Every row, in the order of a run. */
-export const ROWS: readonly Row[] = [
+const TCP_ROWS: readonly Row[] = [
   {
     name: "echo64",
     title: "Echo, 64 B, 64 connections",
@@ -164,10 +113,5 @@ function manyConnections(connections: number): Row {
   };
 }
 
-function atLeast(metric: string, against: PeerName, bound: number): Goal {
-  return { peer: "millrace", metric, against, atLeast: bound };
-}
-
-function atMost(metric: string, against: PeerName, bound: number): Goal {
-  return { peer: "millrace", metric, against, atMost: bound };
-}
+/** Every row, in the order of a run. */
+export const ROWS: readonly Row[] = [...TCP_ROWS, ...SOCKET_ROWS];

@@ -1,5 +1,5 @@
 /** Medians over rounds, ratios of peers measured in the same round, and verdicts on goals. */
-import type { Goal, Measurement, PeerName } from "./rows.ts";
+import type { Goal, Measurement, PeerName } from "./row.ts";
 
 /** What each peer gave in each round of a row; null where it failed. */
 export type Rounds = Readonly<Partial<Record<PeerName, readonly (Measurement | null)[]>>>;

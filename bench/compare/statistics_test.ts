@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Goal } from "./rows.ts";
+import type { Goal } from "./row.ts";
 import { judge, median, medianOf, medianRatio } from "./statistics.ts";
 
 Deno.test("median() takes the middle of odd, and the mean of the middle two of even counts", () => {

@@ -145,5 +145,7 @@ function isMatch(operation: Operation, other: Operation, flags: number): boolean
 }
 
 function hasFile(operation: Operation): boolean {
-  return operation.opcode !== Op.TIMEOUT && operation.opcode !== Op.LINK_TIMEOUT;
+  const { opcode } = operation;
+  // The descriptor of a SOCKET is a family.
+  return opcode !== Op.TIMEOUT && opcode !== Op.LINK_TIMEOUT && opcode !== Op.SOCKET;
 }

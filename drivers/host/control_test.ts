@@ -24,7 +24,7 @@ function timeout(program: TestProgram, milliseconds: number, fields: object = {}
 const words = (flight: Flight): [number, number] => [flight.slot, flight.generation];
 
 testBoth("opcodes that Deno cannot do are ENOTSUP, unknown ones EINVAL", async (program) => {
-  for (const opcode of [Op.OPENAT, Op.SPLICE, Op.SEND_ZC, Op.PROVIDE_BUFFERS, Op.URING_CMD]) {
+  for (const opcode of [Op.STATX, Op.SPLICE, Op.SEND_ZC, Op.PROVIDE_BUFFERS, Op.URING_CMD]) {
     assertEquals(await program.run(opcode, -1), -Errno.ENOTSUP, `opcode ${opcode}`);
   }
   for (const opcode of [100, 0xbf, 0xff]) {
@@ -32,7 +32,7 @@ testBoth("opcodes that Deno cannot do are ENOTSUP, unknown ones EINVAL", async (
   }
   assertEquals(await program.run(Op.NOP, -1, { operationFlags: 1, length: 42 }), 42);
   const { supported } = program.reactor.driver;
-  assertEquals([supported[Op.RECV], supported[Op.OPENAT], supported[DriverOp.RESOLVE]], [1, 0, 1]);
+  assertEquals([supported[Op.RECV], supported[Op.STATX], supported[DriverOp.RESOLVE]], [1, 0, 1]);
 });
 
 testBoth("a timeout ends with ETIME, not before its time", async (program) => {

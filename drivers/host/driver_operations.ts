@@ -10,6 +10,7 @@ import { Errno } from "../../ring/abi/errno.ts";
 import { Sock, SockOpt } from "../../ring/abi/opcodes.ts";
 import { AF_UNIX } from "../../ring/abi/sockaddr.ts";
 import { readName, resolveName, type ResolveOutput, writeResolved } from "../resolve.ts";
+import { DatagramSocket } from "./datagram_socket.ts";
 import type { Host } from "./host.ts";
 import { addressOf, wildcard, writeAddress } from "./names.ts";
 import type { Operation, OperationOwner } from "./operation.ts";
@@ -25,6 +26,8 @@ const SO_TYPE = 3;
 const SO_ACCEPTCONN = 30;
 const SO_PROTOCOL = 38;
 const SO_DOMAIN = 39;
+/** What the buffers of a socket hold, and how much was dropped: `sock_diag(7)`'s SKMEMINFO. */
+const SO_MEMINFO = 55;
 
 /** NAMES: the local name in bit 0 of the flags, the peer's in bit 1, into scratch at `addr`. */
 export function names(host: Host, operation: Operation): void {
@@ -37,23 +40,29 @@ function writeNames(host: Host, operation: Operation): number {
   const socket = host.files.get(operation.fd);
   if (socket === undefined) return -Errno.EBADF;
   if (scratch % 4 !== 0 || !isWithin(memory, scratch, SCRATCH_BYTES)) return -Errno.EFAULT;
-  if ((wanted & WANT_PEER) !== 0 && socket.state !== SocketState.CONNECTED) {
-    return -Errno.ENOTCONN;
-  }
+  const wantsPeer = (wanted & WANT_PEER) !== 0;
+  const peer = wantsPeer ? peerName(socket) : null;
+  if (wantsPeer && peer === null) return -Errno.ENOTCONN;
   const capacity = Scratch.PEER - Scratch.SOCKADDR;
   if ((wanted & WANT_LOCAL) !== 0) {
     const length = writeAddress(memory, localName(socket), scratch + Scratch.SOCKADDR, capacity);
     memory.words[(scratch + Scratch.SOCKADDR_LENGTH) >> 2] = length;
   }
-  if ((wanted & WANT_PEER) !== 0) {
-    const peer = addressOf(socket.conn!.remoteAddr, socket.family);
+  if (peer !== null) {
     const length = writeAddress(memory, peer, scratch + Scratch.PEER, capacity);
     memory.words[(scratch + Scratch.PEER_LENGTH) >> 2] = length;
   }
   return 0;
 }
 
-function localName(socket: Socket): SocketAddress {
+function peerName(socket: Socket | DatagramSocket): SocketAddress | null {
+  if (socket instanceof DatagramSocket) return socket.peerName;
+  if (socket.state !== SocketState.CONNECTED) return null;
+  return addressOf(socket.conn!.remoteAddr, socket.family);
+}
+
+function localName(socket: Socket | DatagramSocket): SocketAddress {
+  if (socket instanceof DatagramSocket) return socket.localName;
   if (socket.conn !== null) return addressOf(socket.conn.localAddr, socket.family);
   if (socket.acceptor !== null) return addressOf(socket.acceptor.listener.addr, socket.family);
   return socket.bound ?? wildcard(socket.family);
@@ -68,6 +77,10 @@ function writeOption(host: Host, operation: Operation): number {
   const socket = host.files.get(operation.fd);
   if (socket === undefined) return -Errno.EBADF;
   const { addressLow: level, addressHigh: name, fileIndex: length, address3: at } = operation;
+  if (socket instanceof DatagramSocket) {
+    if (at % 4 !== 0 || !isWithin(host.memory, at, length)) return -Errno.EFAULT;
+    return socket.options.set(socket.port, level, name, host.memory, at, length);
+  }
   if (!isOption(level, name)) return -Errno.ENOTSUP;
   if (length < OPTION_BYTES) return -Errno.EINVAL;
   if (at % 4 !== 0 || !isWithin(host.memory, at, OPTION_BYTES)) return -Errno.EFAULT;
@@ -121,10 +134,26 @@ function readOption(host: Host, operation: Operation): number {
   if (socket === undefined) return -Errno.EBADF;
   const { addressLow: level, addressHigh: name, fileIndex: length, address3: at } = operation;
   if (length < OPTION_BYTES) return -Errno.EINVAL;
-  if (at % 4 !== 0 || !isWithin(host.memory, at, OPTION_BYTES)) return -Errno.EFAULT;
+  if (at % 4 !== 0 || !isWithin(host.memory, at, length)) return -Errno.EFAULT;
+  if (socket instanceof DatagramSocket) return readDatagramOption(host, socket, operation);
   const value = optionOf(socket, level, name);
   if (value < 0) return -Errno.ENOTSUP;
   host.memory.words[at >> 2] = value;
+  return OPTION_BYTES;
+}
+
+function readDatagramOption(host: Host, socket: DatagramSocket, operation: Operation): number {
+  const { addressLow: level, addressHigh: name, fileIndex: length, address3: at } = operation;
+  const { words } = host.memory;
+  if (level === SockOpt.SOL_SOCKET && name === SO_MEMINFO) {
+    const found = socket.memoryInfo();
+    const count = Math.min(found.length, length >> 2);
+    for (let index = 0; index < count; index++) words[(at >> 2) + index] = found[index];
+    return count * 4;
+  }
+  const value = socket.option(level, name);
+  if (value === undefined) return -Errno.ENOTSUP;
+  words[at >> 2] = value;
   return OPTION_BYTES;
 }
 

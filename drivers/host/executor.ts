@@ -24,12 +24,14 @@ import {
 } from "../../ring/abi/layout.ts";
 import { CqeFlag, Op, SqeFlag, TimeoutFlag } from "../../ring/abi/opcodes.ts";
 import { ChunkPool } from "./chunks.ts";
+import type { DatagramSocket } from "./datagram_socket.ts";
 import { FileTable } from "./files.ts";
 import { handlerTable, refusalOf } from "./handlers.ts";
 import type { Handler, Host } from "./host.ts";
 import { Links } from "./links.ts";
 import { type Operation, OperationIndex, type OperationOwner, OperationPool } from "./operation.ts";
 import { Permissions } from "./permissions.ts";
+import { RegularFiles } from "./regular_files.ts";
 import type { Socket } from "./socket.ts";
 import { closeEverything } from "./sockets.ts";
 import { isFailure } from "./streams.ts";
@@ -48,7 +50,8 @@ export class Executor implements Host {
   readonly supply: BufferSupply;
   readonly datagramSupply: BufferSupply;
   readonly chunks: ChunkPool = new ChunkPool();
-  readonly files: FileTable<Socket> = new FileTable<Socket>();
+  readonly files: FileTable<Socket | DatagramSocket> = new FileTable<Socket | DatagramSocket>();
+  readonly regularFiles: RegularFiles = new RegularFiles(this);
   readonly index: OperationIndex = new OperationIndex();
   readonly timeouts: Timeouts;
   readonly permissions: Permissions = new Permissions();
@@ -191,6 +194,7 @@ export class Executor implements Host {
     }
     this.timeouts.close();
     if (this.#outstanding > 0) await new Promise<void>((resolve) => this.#onQuiet = resolve);
+    this.regularFiles.closeAll();
   }
 
   /** Whether an operation fails before it starts. @returns a positive errno, or 0 */

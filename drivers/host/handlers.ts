@@ -17,11 +17,21 @@ import {
 } from "./control.ts";
 import { getOption, names, resolve, setOption } from "./driver_operations.ts";
 import type { Handler } from "./host.ts";
-import { accept, bind, close, connect, listen, shutdown, socket } from "./sockets.ts";
+import { FIRST_REGULAR } from "./regular_files.ts";
+import { socket } from "./socket_creation.ts";
+import { accept, bind, close, connect, listen, shutdown } from "./sockets.ts";
 import { receive, send } from "./streams.ts";
 
 /** Every opcode fits into a byte. */
 export const OPCODES = 256;
+
+/** What is asked of a file is not asked of a socket. */
+function forFiles(onFile: Handler, onSocket: Handler): Handler {
+  return (host, operation) =>
+    operation.fd >= FIRST_REGULAR ? onFile(host, operation) : onSocket(host, operation);
+}
+
+const transfer: Handler = (host, operation) => host.regularFiles.transfer(operation);
 
 const BY_OPCODE: readonly (readonly [number, Handler])[] = [
   [Op.NOP, nop],
@@ -39,9 +49,10 @@ const BY_OPCODE: readonly (readonly [number, Handler])[] = [
   [Op.ASYNC_CANCEL, asyncCancel],
   [Op.LINK_TIMEOUT, strayLinkTimeout],
   [Op.CONNECT, connect],
-  [Op.CLOSE, close],
-  [Op.READ, receive],
-  [Op.WRITE, send],
+  [Op.CLOSE, forFiles((host, operation) => host.regularFiles.close(operation), close)],
+  [Op.OPENAT, (host, operation) => host.regularFiles.openAt(operation)],
+  [Op.READ, forFiles(transfer, receive)],
+  [Op.WRITE, forFiles(transfer, send)],
   [Op.SEND, send],
   [Op.RECV, receive],
   [Op.SHUTDOWN, shutdown],
@@ -52,6 +63,7 @@ const BY_OPCODE: readonly (readonly [number, Handler])[] = [
   [DriverOp.NAMES, names],
   [DriverOp.SETSOCKOPT, setOption],
   [DriverOp.GETSOCKOPT, getOption],
+  [DriverOp.FILE_PATH, (host, operation) => host.regularFiles.path(operation)],
   [DriverOp.RESOLVE, resolve],
 ];
 

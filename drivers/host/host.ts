@@ -4,16 +4,19 @@
  * @module
  */
 
+import type { DatagramSocket } from "./datagram_socket.ts";
 import type { FileTable } from "./files.ts";
 import type { Machine } from "./machine.ts";
 import type { Operation, OperationIndex } from "./operation.ts";
 import type { Permissions } from "./permissions.ts";
+import type { RegularFiles } from "./regular_files.ts";
 import type { Socket } from "./socket.ts";
 import type { Timeouts } from "./timeouts.ts";
 
 /** The executor, as its handlers see it. */
 export interface Host extends Machine {
-  readonly files: FileTable<Socket>;
+  readonly files: FileTable<Socket | DatagramSocket>;
+  readonly regularFiles: RegularFiles;
   readonly index: OperationIndex;
   readonly timeouts: Timeouts;
   readonly permissions: Permissions;

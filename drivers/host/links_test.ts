@@ -64,7 +64,7 @@ testBoth("a short receive breaks its chain under MSG_WAITALL only", async (progr
 testBoth("one entry that cannot start keeps its chain from starting", async (program) => {
   const flights = [
     program.begin(Op.NOP, -1, LINK),
-    program.begin(Op.OPENAT, -1, LINK),
+    program.begin(Op.STATX, -1, LINK),
     program.begin(Op.NOP, -1),
   ];
   const cancelled = -Errno.ECANCELED;

@@ -21,8 +21,10 @@ const SPARSE_DIVISOR = 4;
 
 /** Whether a receive goes on after its first completion. */
 export function isMultishotReceive(operation: Operation): boolean {
-  return operation.opcode === Op.READ_MULTISHOT ||
-    (operation.opcode === Op.RECV && (operation.ioprio & IoPrio.RECV_MULTISHOT) !== 0);
+  const { opcode } = operation;
+  return opcode === Op.READ_MULTISHOT ||
+    ((opcode === Op.RECV || opcode === Op.RECVMSG) &&
+      (operation.ioprio & IoPrio.RECV_MULTISHOT) !== 0);
 }
 
 /** Receives from one connection. */

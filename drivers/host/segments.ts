@@ -9,6 +9,7 @@ import type { Words } from "../../ring/barrier.ts";
 import type { RingMemory } from "../../ring/memory.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { IOVEC, MSGHDR } from "../../ring/abi/layout.ts";
+import { Op } from "../../ring/abi/opcodes.ts";
 import type { Chunk } from "./chunks.ts";
 import type { Operation } from "./operation.ts";
 
@@ -33,6 +34,20 @@ export function readLong(memory: RingMemory, offset: number): number {
 /** Whether a range lies within ring memory. */
 export function isWithin(memory: RingMemory, offset: number, bytes: number): boolean {
   return offset >= 0 && bytes >= 0 && offset + bytes <= memory.bytes.length;
+}
+
+/** Takes an operation's range, vector or message as its bytes. @returns 0 or `-errno` */
+export function locate(memory: RingMemory, operation: Operation): number {
+  switch (operation.opcode) {
+    case Op.READV:
+    case Op.WRITEV:
+      return useVector(memory, operation, operation.address, operation.length);
+    case Op.SENDMSG:
+    case Op.RECVMSG:
+      return useMessage(memory, operation, operation.address);
+    default:
+      return useRange(memory, operation, operation.length >>> 0);
+  }
 }
 
 /** Takes one range as the operation's bytes. @returns 0 or `-errno` */
@@ -79,7 +94,7 @@ export function useMessage(memory: RingMemory, operation: Operation, header: num
 export function scatter(
   memory: RingMemory,
   operation: Operation,
-  source: Chunk,
+  source: Copyable,
   from: number,
   count: number,
 ): void {

@@ -1,5 +1,5 @@
 /**
- * The life of a socket: SOCKET, BIND, LISTEN, ACCEPT, CONNECT, SHUTDOWN, CLOSE.
+ * The life of a socket once it is made: BIND, LISTEN, ACCEPT, CONNECT, SHUTDOWN, CLOSE.
  *
  * @module
  */
@@ -7,8 +7,9 @@
 import type { SocketAddress } from "../../ring/abi/address.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { IoPrio, Shut, Sock } from "../../ring/abi/opcodes.ts";
-import { AF_INET, AF_INET6, AF_UNIX } from "../../ring/abi/sockaddr.ts";
+import { AF_UNIX } from "../../ring/abi/sockaddr.ts";
 import { Acceptor } from "./acceptor.ts";
+import { DatagramSocket } from "./datagram_socket.ts";
 import { errnoOf } from "./errors.ts";
 import type { Host } from "./host.ts";
 import { addressOf, readAddress, unixPathOf, wildcard, writeAddress } from "./names.ts";
@@ -17,39 +18,9 @@ import { isWithin } from "./segments.ts";
 import { Socket, SocketState } from "./socket.ts";
 
 const TYPE_FLAGS = Sock.CLOEXEC | Sock.NONBLOCK;
-const TYPE_MASK = 0xf;
-const LARGEST_TYPE = 10;
-const PROTOCOL_TCP = 6;
-const PROTOCOL_MAXIMUM = 262;
 const BACKLOG_MAXIMUM = 4096;
 /** How long a closed socket may take to send its last bytes, as Linux's orphaned ones. */
 const ORPHAN_LIMIT_MS = 60_000;
-
-/** SOCKET: domain in `fd`, type in `off`, protocol in `len`. */
-export function socket(host: Host, operation: Operation): void {
-  host.complete(operation, makeSocket(host, operation), 0);
-}
-
-function makeSocket(host: Host, operation: Operation): number {
-  const { fd: domain, offset: type, length: protocol } = operation;
-  if (operation.addressLow !== 0 || operation.operationFlags !== 0) return -Errno.EINVAL;
-  // A direct descriptor needs a table that was never registered.
-  if (operation.fileIndex !== 0) return -Errno.ENXIO;
-  if (domain !== AF_INET && domain !== AF_INET6 && domain !== AF_UNIX) return -Errno.EAFNOSUPPORT;
-  if ((type & ~(TYPE_MASK | TYPE_FLAGS)) !== 0) return -Errno.EINVAL;
-  const kind = type & TYPE_MASK;
-  if (kind === 0 || kind > LARGEST_TYPE) return -Errno.EINVAL;
-  // Datagrams, sequenced packets and raw sockets have no stable counterpart in Deno.
-  if (kind !== Sock.STREAM) return -Errno.ENOTSUP;
-  if (protocol < 0 || protocol > PROTOCOL_MAXIMUM) return -Errno.EINVAL;
-  const isKnown = protocol === 0 ||
-    (domain === AF_UNIX ? protocol === 1 : protocol === PROTOCOL_TCP);
-  if (!isKnown) return -Errno.EPROTONOSUPPORT;
-  const fd = host.files.lowest();
-  if (fd < 0) return -Errno.EMFILE;
-  host.files.set(fd, new Socket(host, fd, domain));
-  return fd;
-}
 
 /**
  * BIND: sockaddr at `addr`, its length in `off`.
@@ -64,6 +35,7 @@ export function bind(host: Host, operation: Operation): void {
 function bindSocket(host: Host, operation: Operation): number {
   const socket = host.files.get(operation.fd);
   if (socket === undefined) return -Errno.EBADF;
+  if (socket instanceof DatagramSocket) return socket.bind(operation);
   if (socket.state !== SocketState.CREATED) return -Errno.EINVAL;
   const { address, offset } = operation;
   const wanted = readAddress(host.memory, address, offset, socket.family);
@@ -83,6 +55,7 @@ function bindSocket(host: Host, operation: Operation): number {
 export function listen(host: Host, operation: Operation): void {
   const socket = host.files.get(operation.fd);
   if (socket === undefined) return host.complete(operation, -Errno.EBADF, 0);
+  if (socket instanceof DatagramSocket) return host.complete(operation, -Errno.EOPNOTSUPP, 0);
   if (socket.state === SocketState.LISTENING) return host.complete(operation, 0, 0);
   if (socket.state > SocketState.BOUND) return host.complete(operation, -Errno.EINVAL, 0);
   // unix(7): a socket without a name has nothing to listen on; one of the internet gets a port.
@@ -150,6 +123,7 @@ function adoptFor(host: Host, listener: Socket, operation: Operation, conn: Deno
 export function accept(host: Host, operation: Operation): void {
   const socket = host.files.get(operation.fd);
   if (socket === undefined) return host.complete(operation, -Errno.EBADF, 0);
+  if (socket instanceof DatagramSocket) return host.complete(operation, -Errno.EOPNOTSUPP, 0);
   const { address, offset: lengthAt, operationFlags, ioprio } = operation;
   const hasUnknownFlags = (operationFlags & ~TYPE_FLAGS) !== 0 ||
     (ioprio & ~(IoPrio.ACCEPT_MULTISHOT | IoPrio.POLL_FIRST)) !== 0;
@@ -237,6 +211,9 @@ class Attempt implements OperationOwner {
 export function connect(host: Host, operation: Operation): void {
   const socket = host.files.get(operation.fd);
   if (socket === undefined) return host.complete(operation, -Errno.EBADF, 0);
+  if (socket instanceof DatagramSocket) {
+    return host.complete(operation, socket.connect(operation), 0);
+  }
   const address = readAddress(host.memory, operation.address, operation.offset, socket.family);
   if (typeof address === "number") return host.complete(operation, address, 0);
   const refusal = connectRefusal(host, socket, address);
@@ -280,6 +257,9 @@ const uncancellable: OperationOwner = {
 export function shutdown(host: Host, operation: Operation): void {
   const socket = host.files.get(operation.fd);
   if (socket === undefined) return host.complete(operation, -Errno.EBADF, 0);
+  if (socket instanceof DatagramSocket) {
+    return host.complete(operation, socket.shutdown(operation), 0);
+  }
   const how = operation.length;
   if (how < Shut.RD || how > Shut.RDWR) return host.complete(operation, -Errno.EINVAL, 0);
   if (socket.state === SocketState.LISTENING && how !== Shut.WR) {
@@ -315,6 +295,10 @@ export function close(host: Host, operation: Operation): void {
     return host.complete(operation, -Errno.EBADF, 0);
   }
   host.files.delete(operation.fd);
+  if (socket instanceof DatagramSocket) {
+    host.park(operation, uncancellable);
+    return socket.close(() => host.complete(operation, 0, 0));
+  }
   closeSocket(host, socket);
   const { acceptor } = socket;
   if (acceptor === null) return host.complete(operation, 0, 0);
@@ -353,7 +337,8 @@ function linger(host: Host, socket: Socket): void {
 export function closeEverything(host: Host): void {
   host.files.forEach((socket) => {
     host.files.delete(socket.fd);
-    closeSocket(host, socket);
+    if (socket instanceof DatagramSocket) socket.close(() => {});
+    else closeSocket(host, socket);
   });
   for (const socket of host.lingering) {
     host.lingering.delete(socket);

@@ -18,7 +18,12 @@ testBoth("SOCKET refuses what Deno has no sockets for", async (program) => {
     program.run(Op.SOCKET, domain, { offset: type, length: protocol });
   assertEquals(await open(17, Sock.STREAM), -Errno.EAFNOSUPPORT);
   assertEquals(await open(AF_INET, Sock.STREAM, 17), -Errno.EPROTONOSUPPORT);
-  assertEquals(await open(AF_INET, Sock.DGRAM), -Errno.ENOTSUP);
+  assertEquals(await open(AF_UNIX, Sock.DGRAM), -Errno.ENOTSUP);
+  assertEquals(await open(AF_UNIX, Sock.SEQPACKET), -Errno.ENOTSUP);
+  assertEquals(await open(AF_INET, Sock.RAW, 1), -Errno.ENOTSUP);
+  assertEquals(await open(AF_INET, Sock.DGRAM, 1), -Errno.ENOTSUP);
+  assertEquals(await open(AF_INET6, Sock.DGRAM, 58), -Errno.ENOTSUP);
+  assertEquals(await open(AF_INET, Sock.DGRAM, 6), -Errno.EPROTONOSUPPORT);
   assertEquals(await open(AF_INET, 0), -Errno.EINVAL);
   assertEquals(await open(AF_INET, 1 << 20), -Errno.EINVAL);
   const fd = await open(AF_INET, Sock.STREAM | Sock.CLOEXEC | Sock.NONBLOCK, 6);

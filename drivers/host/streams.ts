@@ -8,10 +8,11 @@ import { BUFFER_GROUP } from "../../ring/buffers.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { MSGHDR } from "../../ring/abi/layout.ts";
 import { IoPrio, Msg, Op, SqeFlag } from "../../ring/abi/opcodes.ts";
+import { DatagramSocket } from "./datagram_socket.ts";
 import type { Host } from "./host.ts";
 import type { Operation } from "./operation.ts";
 import { isMultishotReceive } from "./reader.ts";
-import { useMessage, useRange, useVector } from "./segments.ts";
+import { locate, readLong } from "./segments.ts";
 import { type Socket, SocketState } from "./socket.ts";
 
 /** `MSG_MORE`, `MSG_CMSG_CLOEXEC`: hints that change no result. */
@@ -19,21 +20,6 @@ const HINTS = 0x8000 | 0x40000000;
 const KNOWN_SEND_FLAGS = Msg.NOSIGNAL | Msg.DONTWAIT | Msg.WAITALL | HINTS;
 const KNOWN_RECEIVE_FLAGS = Msg.PEEK | Msg.DONTWAIT | Msg.WAITALL | Msg.NOSIGNAL | HINTS;
 const KNOWN_RECEIVE_PRIORITY = IoPrio.POLL_FIRST | IoPrio.RECV_MULTISHOT;
-
-/** Takes an operation's range, vector or message as its bytes. @returns 0 or `-errno` */
-function locate(host: Host, operation: Operation): number {
-  const { memory } = host;
-  switch (operation.opcode) {
-    case Op.READV:
-    case Op.WRITEV:
-      return useVector(memory, operation, operation.address, operation.length);
-    case Op.SENDMSG:
-    case Op.RECVMSG:
-      return useMessage(memory, operation, operation.address);
-    default:
-      return useRange(memory, operation, operation.length >>> 0);
-  }
-}
 
 /** The flags of `send(2)` and `recv(2)`; reads and writes have flags of another kind. */
 function messageFlags(operation: Operation): number {
@@ -60,17 +46,27 @@ export function send(host: Host, operation: Operation): void {
   if (socket === undefined) return host.complete(operation, -Errno.EBADF, 0);
   const flags = messageFlags(operation);
   operation.operationFlags = flags;
+  if (socket instanceof DatagramSocket) return socket.send(operation, flags);
   if ((flags & Msg.OOB) !== 0) return host.complete(operation, -Errno.EOPNOTSUPP, 0);
   const isUnknown = (flags & ~KNOWN_SEND_FLAGS) !== 0 ||
     (operation.ioprio & ~IoPrio.POLL_FIRST) !== 0 ||
     (operation.flags & SqeFlag.BUFFER_SELECT) !== 0;
   if (isUnknown) return host.complete(operation, -Errno.EINVAL, 0);
-  const fault = locate(host, operation);
+  const header = operation.address;
+  const fault = locate(host.memory, operation);
   if (fault < 0) return host.complete(operation, fault, 0);
+  // Deno passes no descriptors on.
+  if (operation.opcode === Op.SENDMSG && hasControl(host, header)) {
+    return host.complete(operation, -Errno.ENOTSUP, 0);
+  }
   if (socket.state !== SocketState.CONNECTED) {
     return host.complete(operation, notConnected(socket, true), 0);
   }
   socket.writer!.send(operation);
+}
+
+function hasControl(host: Host, header: number): boolean {
+  return readLong(host.memory, header + MSGHDR.CONTROL_LENGTH) !== 0;
 }
 
 /** RECV, RECVMSG, READ, READV, READ_FIXED, READ_MULTISHOT. */
@@ -79,7 +75,12 @@ export function receive(host: Host, operation: Operation): void {
   if (socket === undefined) return host.complete(operation, -Errno.EBADF, 0);
   const flags = messageFlags(operation);
   operation.operationFlags = flags;
+  if (socket instanceof DatagramSocket) return socket.receive(operation, flags);
   if ((flags & Msg.OOB) !== 0) return host.complete(operation, -Errno.EINVAL, 0);
+  // A stream's messages have nothing to put into a header.
+  if (operation.opcode === Op.RECVMSG && isMultishotReceive(operation)) {
+    return host.complete(operation, -Errno.ENOTSUP, 0);
+  }
   const isUnknown = (flags & ~KNOWN_RECEIVE_FLAGS) !== 0 || !isValidShape(operation, flags);
   if (isUnknown) return host.complete(operation, -Errno.EINVAL, 0);
   const fault = locateReceive(host, operation);
@@ -111,7 +112,7 @@ function locateReceive(host: Host, operation: Operation): number {
     return 0;
   }
   const header = operation.address;
-  const fault = locate(host, operation);
+  const fault = locate(host.memory, operation);
   if (fault === 0 && operation.opcode === Op.RECVMSG) clearMessage(host, header);
   return fault;
 }

@@ -94,7 +94,7 @@ const PLAN = {
   slots: 4096,
   bufferCount: 8,
   bufferBytes: 1024,
-  datagramCount: 0,
+  datagramCount: 8,
   datagramBytes: 1024,
   arenaBytes: 16 << 20,
 };

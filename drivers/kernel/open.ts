@@ -9,6 +9,7 @@ import { Descriptors } from "./descriptors.ts";
 import { KernelDriver } from "./driver.ts";
 import { type Libc, openLibc } from "./libc.ts";
 import {
+  alias,
   BEST_ATTEMPTS,
   explainSetup,
   isRecentEnough,
@@ -49,8 +50,8 @@ export async function openKernelDriver(options: DriverOptions): Promise<DriverOu
   }
   const descriptors = new Descriptors(libc, table);
   const memory = ledger === undefined
-    ? RingMemory.create(plan, locate)
-    : RingMemory.adopt(ledger.ring.buffer, plan, locate);
+    ? RingMemory.create(plan, locate, alias)
+    : RingMemory.adopt(ledger.ring.buffer, plan, locate, alias);
   try {
     const ring = startRing(libc, memory, BEST_ATTEMPTS, options.without);
     if (typeof ring === "number") return refuse(table, explainSetup(-ring));

@@ -24,10 +24,17 @@ import {
   W_OPERATION_FLAGS,
   W_USER_DATA,
 } from "../../ring/abi/layout.ts";
-import { DriverOp, Op } from "../../ring/abi/opcodes.ts";
+import { AT_FDCWD, DriverOp, Op } from "../../ring/abi/opcodes.ts";
 import { completeResolve } from "../resolve.ts";
 
-const OPTION_BYTES_MAX = 256;
+/** The largest is `struct group_source_req`. */
+const OPTION_BYTES_MAX = 512;
+/** `PATH_MAX` of `limits.h`. */
+const PATH_MAX = 4096;
+/** `LOCK_NB` of `flock(2)`: whoever waits here would hold the whole thread up. */
+const LOCK_NB = 4;
+/** `AT_SYMLINK_NOFOLLOW` of `fcntl.h`. */
+const AT_SYMLINK_NOFOLLOW = 0x100;
 const WANT_LOCAL = 1;
 const WANT_PEER = 2;
 
@@ -85,6 +92,18 @@ export class SideConsumer {
         return this.#setOption(words, at, fd);
       case DriverOp.GETSOCKOPT:
         return this.#getOption(words, at, fd);
+      case DriverOp.FILE_PATH:
+        return this.#filePath(fd, address, words[at + W_LENGTH]);
+      case DriverOp.FCNTL:
+        return orErrno(this.#libc.fcntl(fd, words[at + W_OPERATION_FLAGS], words[at + W_LENGTH]));
+      case DriverOp.PIPE:
+        return this.#pipe(address, words[at + W_OPERATION_FLAGS]);
+      case DriverOp.FLOCK:
+        return orErrno(this.#libc.flock(fd, words[at + W_OPERATION_FLAGS] | LOCK_NB));
+      case DriverOp.CHMOD:
+        return this.#changeMode(fd, address, words[at + W_LENGTH]);
+      case DriverOp.INTERFACE:
+        return this.#interface(address, words[at + W_LENGTH]);
       case Op.BIND:
         return this.#bind(fd, address, words[at + W_OFFSET]);
       case Op.LISTEN:
@@ -92,6 +111,13 @@ export class SideConsumer {
       default:
         return -Errno.EINVAL;
     }
+  }
+
+  #pipe(address: number, flags: number): number {
+    const ends = new Int32Array(new ArrayBuffer(8));
+    const result = orErrno(this.#libc.pipe2(new Uint8Array(ends.buffer), flags));
+    if (result >= 0) this.#memory.words.set(ends, address >> 2);
+    return result;
   }
 
   #names(fd: number, scratch: number, wanted: number): number {
@@ -146,6 +172,35 @@ export class SideConsumer {
       this.#memory.bytes[value + index] = this.#value[index];
     }
     return length;
+  }
+
+  /** proc(5): the link tells the path of what is open, with no link left in it. */
+  #filePath(fd: number, address: number, room: number): number {
+    const link = new TextEncoder().encode(`/proc/self/fd/${fd}\0`);
+    const path = new Uint8Array(new ArrayBuffer(PATH_MAX));
+    const length = orErrno(Number(this.#libc.readlink(link, path, BigInt(PATH_MAX))));
+    if (length < 0) return length === -Errno.ENOENT ? -Errno.EBADF : length;
+    if (length > room || length === PATH_MAX) return -Errno.ENAMETOOLONG;
+    this.#memory.bytes.set(path.subarray(0, length), address);
+    return length;
+  }
+
+  #interface(address: number, length: number): number {
+    if (length < 1 || length >= SOCKADDR_MAX) return -Errno.EINVAL;
+    const name = new Uint8Array(new ArrayBuffer(length + 1));
+    name.set(this.#memory.bytes.subarray(address, address + length));
+    const index = this.#libc.if_nametoindex(name);
+    return index === 0 ? -Errno.ENODEV : index;
+  }
+
+  #changeMode(fd: number, address: number, mode: number): number {
+    if (address === 0) return orErrno(this.#libc.fchmod(fd, mode));
+    const { bytes } = this.#memory;
+    const end = bytes.indexOf(0, address);
+    if (end < 0 || end - address >= PATH_MAX) return -Errno.ENAMETOOLONG;
+    const path = new Uint8Array(new ArrayBuffer(end - address + 1));
+    path.set(bytes.subarray(address, end));
+    return orErrno(this.#libc.fchmodat(AT_FDCWD, path, mode, AT_SYMLINK_NOFOLLOW));
   }
 
   #bind(fd: number, address: number, length: number): number {

@@ -60,3 +60,35 @@ export function controlBytes(words: Words, offset: number, end: number): number 
   if (length < CMSGHDR.SIZE || words[(offset >> 2) + 1] !== 0) return -1;
   return Math.min(length, end - offset) - CMSGHDR.SIZE;
 }
+
+/**
+ * Finds a control message by its kind.
+ *
+ * @param bytes the memory
+ * @param offset where the control data begins
+ * @param end where it ends
+ * @returns the offset of the message's data, or -1 when there is none of that kind
+ */
+export function findControl(
+  bytes: Uint8Array,
+  offset: number,
+  end: number,
+  level: number,
+  type: number,
+): number {
+  let at = offset;
+  while (at + CMSGHDR.SIZE <= end) {
+    const length = readWord(bytes, at);
+    if (length < CMSGHDR.SIZE) return -1;
+    const isKind = readWord(bytes, at + CMSGHDR.LEVEL) === level &&
+      readWord(bytes, at + CMSGHDR.TYPE) === type;
+    if (isKind && at + length <= end) return at + CMSGHDR.SIZE;
+    at += align(length);
+  }
+  return -1;
+}
+
+/** Reads a signed 32-bit word in the machine's order, wherever it is. */
+export function readWord(bytes: Uint8Array, at: number): number {
+  return bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
+}

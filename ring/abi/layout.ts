@@ -278,3 +278,36 @@ export const RECVMSG_OUT: Readonly<
   ["PAYLOAD_LENGTH", 4],
   ["FLAGS", 4],
 ]);
+
+/** `struct statx`, as far as it is read: 256 bytes. */
+export const STATX: Readonly<
+  Record<
+    | "MASK"
+    | "ATTRIBUTES"
+    | "MODE"
+    | "INODE"
+    | "SIZES"
+    | "ACCESS"
+    | "BIRTH_SECONDS"
+    | "BIRTH_NANOSECONDS"
+    | "CHANGE"
+    | "DEVICE_MAJOR"
+    | "DEVICE_MINOR"
+    | "REST"
+    | "SIZE",
+    number
+  >
+> = structure(256, [
+  ["MASK", 8],
+  ["ATTRIBUTES", 20],
+  ["MODE", 4],
+  ["INODE", 8],
+  ["SIZES", 24],
+  ["ACCESS", 16],
+  ["BIRTH_SECONDS", 8],
+  ["BIRTH_NANOSECONDS", 8],
+  ["CHANGE", 40],
+  ["DEVICE_MAJOR", 4],
+  ["DEVICE_MINOR", 4],
+  ["REST", 112],
+]);

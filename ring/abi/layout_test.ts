@@ -11,6 +11,7 @@ import {
   Poll,
   PollFlag,
   RegisterOp,
+  Scm,
   SetupFlag,
   Shut,
   Sock,
@@ -80,6 +81,19 @@ const STRUCTURES: Readonly<
     CONTROL_LENGTH: "controllen",
     PAYLOAD_LENGTH: "payloadlen",
     FLAGS: "flags",
+  }],
+  "struct statx": [layout.STATX, {
+    MASK: "stx_mask",
+    ATTRIBUTES: "stx_attributes",
+    MODE: "stx_mode",
+    INODE: "stx_ino",
+    SIZES: "stx_size",
+    ACCESS: "stx_atime",
+    BIRTH_SECONDS: "stx_btime.tv_sec",
+    BIRTH_NANOSECONDS: "stx_btime.tv_nsec",
+    CHANGE: "stx_ctime",
+    DEVICE_MAJOR: "stx_dev_major",
+    DEVICE_MINOR: "stx_dev_minor",
   }],
   "struct io_uring_buf": [layout.URING_BUF, {
     ADDRESS: "addr",
@@ -154,6 +168,7 @@ const NUMBERS: readonly [
   }],
   ["POLL", Poll],
   ["MSG_", Msg],
+  ["SCM_", Scm],
   ["SOCK_", Sock],
   ["SHUT_", Shut],
   ["", SockOpt],
@@ -165,6 +180,7 @@ const HEADERS = `
 #include <stdio.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -222,7 +238,7 @@ Deno.test({
       wanted.set(`sizeof(${structure})`, [tag]);
       for (const [field, name] of Object.entries(fields)) {
         expected.set(`offsetof(${structure}, ${name})`, ours[field]);
-        wanted.set(`offsetof(${structure}, ${name})`, [tag, name]);
+        wanted.set(`offsetof(${structure}, ${name})`, [tag, ...name.split(".")]);
       }
     }
     const actual = await evaluate(wanted);

@@ -84,6 +84,18 @@ export const DriverOp = {
   SETSOCKOPT: 0xc1,
   /** `getsockopt`: the same fields; the result is the length written. */
   GETSOCKOPT: 0xc2,
+  /** The path that the file in `fd` has, into `addr` (room for `len` bytes); its length. */
+  FILE_PATH: 0xc4,
+  /** `fcntl`: the command in `op_flags`, its integer argument in `len`. */
+  FCNTL: 0xc5,
+  /** `fchmod`: the mode in `len`; of the path at `addr`, which is no link, where that is not 0. */
+  CHMOD: 0xc6,
+  /** `flock`, which must not wait: the operation in `op_flags`. */
+  FLOCK: 0xc9,
+  /** The index of the interface whose name is at `addr` (`len` bytes), ENODEV for none. */
+  INTERFACE: 0xc7,
+  /** `pipe2`: the flags in `op_flags`; both descriptors go to the words at `addr`. */
+  PIPE: 0xc8,
   /** Looks up the name at `addr` (`len` bytes); sockaddrs of 28 bytes go to `addr2`. */
   RESOLVE: 0xc3,
 } as const;
@@ -231,11 +243,19 @@ export const Poll = {
 export const Msg = {
   OOB: 0x01,
   PEEK: 0x02,
+  CTRUNC: 0x08,
   TRUNC: 0x20,
   DONTWAIT: 0x40,
   WAITALL: 0x100,
   NOSIGNAL: 0x4000,
+  CMSG_CLOEXEC: 0x40000000,
 } as const;
+
+/** Kinds of control messages at the level SOL_SOCKET; timestamps are SockOpt.SO_TIMESTAMP. */
+export const Scm = { RIGHTS: 1, CREDENTIALS: 2, SECURITY: 3, PIDFD: 4 } as const;
+
+/** `SCM_MAX_FD` of `linux/net/scm.h`: descriptors in one message. */
+export const SCM_MAX_FD = 253;
 
 /** Socket types and their flags. */
 export const Sock = {
@@ -247,21 +267,120 @@ export const Sock = {
   NONBLOCK: 0o4000,
 } as const;
 
+/** `AT_FDCWD`: paths count from the working directory. */
+export const AT_FDCWD = -100;
+
+/** Flags of `open(2)`, those that have one number on every architecture. */
+export const Open = {
+  RDONLY: 0,
+  WRONLY: 0o1,
+  CREAT: 0o100,
+  EXCL: 0o200,
+  TRUNC: 0o1000,
+  APPEND: 0o2000,
+  NONBLOCK: 0o4000,
+  CLOEXEC: 0o2000000,
+  PATH: 0o10000000,
+} as const;
+
+/** Commands of `fcntl(2)`. */
+export const Fcntl = { GETFD: 1, SETFD: 2, GETFL: 3, SETFL: 4, SETPIPE_SZ: 1031 } as const;
+
 /** The `how` of `shutdown(2)`. */
 export const Shut = { RD: 0, WR: 1, RDWR: 2 } as const;
 
-/** Levels and names of socket options (`socket(7)`, `tcp(7)`, `ip(7)`, `ipv6(7)`). */
+/**
+ * Levels and names of socket options (`socket(7)`, `tcp(7)`, `udp(7)`, `ip(7)`, `ipv6(7)`,
+ * `raw(7)`, `unix(7)`): the numbers of Linux on x86-64, ARM and RISC-V.
+ */
 export const SockOpt = {
+  SOL_IP: 0,
   SOL_SOCKET: 1,
   IPPROTO_TCP: 6,
+  IPPROTO_UDP: 17,
   IPPROTO_IPV6: 41,
+  IPPROTO_ICMPV6: 58,
+  SOL_RAW: 255,
+
   SO_REUSEADDR: 2,
+  SO_TYPE: 3,
   SO_ERROR: 4,
+  SO_BROADCAST: 6,
   SO_SNDBUF: 7,
   SO_RCVBUF: 8,
   SO_KEEPALIVE: 9,
+  SO_PRIORITY: 12,
   SO_LINGER: 13,
   SO_REUSEPORT: 15,
+  SO_PASSCRED: 16,
+  SO_PEERCRED: 17,
+  SO_BINDTODEVICE: 25,
+  SO_TIMESTAMP: 29,
+  SO_ACCEPTCONN: 30,
+  SO_MARK: 36,
+  SO_PROTOCOL: 38,
+  SO_DOMAIN: 39,
+  SO_RXQ_OVFL: 40,
+  SO_BUSY_POLL: 46,
+  SO_INCOMING_CPU: 49,
+  SO_ZEROCOPY: 60,
+
   TCP_NODELAY: 1,
+  TCP_MAXSEG: 2,
+  TCP_CORK: 3,
+  TCP_KEEPIDLE: 4,
+  TCP_KEEPINTVL: 5,
+  TCP_KEEPCNT: 6,
+  TCP_DEFER_ACCEPT: 9,
+  TCP_INFO: 11,
+  TCP_QUICKACK: 12,
+  TCP_CONGESTION: 13,
+  TCP_USER_TIMEOUT: 18,
+  TCP_FASTOPEN: 23,
+  TCP_NOTSENT_LOWAT: 25,
+  TCP_FASTOPEN_CONNECT: 30,
+
+  UDP_SEGMENT: 103,
+  UDP_GRO: 104,
+
+  IP_TOS: 1,
+  IP_TTL: 2,
+  IP_HDRINCL: 3,
+  IP_PKTINFO: 8,
+  IP_MTU_DISCOVER: 10,
+  IP_RECVERR: 11,
+  IP_RECVTTL: 12,
+  IP_RECVTOS: 13,
+  IP_MULTICAST_IF: 32,
+  IP_MULTICAST_TTL: 33,
+  IP_MULTICAST_LOOP: 34,
+  IP_ADD_MEMBERSHIP: 35,
+  IP_DROP_MEMBERSHIP: 36,
+  IP_ADD_SOURCE_MEMBERSHIP: 39,
+  IP_DROP_SOURCE_MEMBERSHIP: 40,
+  MCAST_JOIN_GROUP: 42,
+  MCAST_LEAVE_GROUP: 45,
+  MCAST_JOIN_SOURCE_GROUP: 46,
+  MCAST_LEAVE_SOURCE_GROUP: 47,
+  IP_MULTICAST_ALL: 49,
+
+  IPV6_UNICAST_HOPS: 16,
+  IPV6_MULTICAST_IF: 17,
+  IPV6_MULTICAST_HOPS: 18,
+  IPV6_MULTICAST_LOOP: 19,
+  IPV6_ADD_MEMBERSHIP: 20,
+  IPV6_DROP_MEMBERSHIP: 21,
+  IPV6_MTU_DISCOVER: 23,
+  IPV6_RECVERR: 25,
   IPV6_V6ONLY: 26,
+  IPV6_MULTICAST_ALL: 29,
+  IPV6_RECVPKTINFO: 49,
+  IPV6_PKTINFO: 50,
+  IPV6_RECVHOPLIMIT: 51,
+  IPV6_HOPLIMIT: 52,
+  IPV6_RECVTCLASS: 66,
+  IPV6_TCLASS: 67,
+
+  ICMP_FILTER: 1,
+  ICMPV6_FILTER: 1,
 } as const;

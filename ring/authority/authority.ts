@@ -291,17 +291,18 @@ export class Authority {
   }
 
   /**
-   * Decides whether a file may be sent.
+   * Decides whether a file may be sent, or written with what is received.
    *
    * @param path The absolute path after symbolic links have been followed; a `..` in it is denied.
+   * @param right Which of the two.
    * @returns `null` when it may be, else what is missing.
    */
-  checkFile(path: string): Denial | null {
+  checkFile(path: string, right: "files" | "writableFiles" = "files"): Denial | null {
     const canonical = normalizePath(path);
-    const layer = this.#layers.findIndex(({ files }) =>
-      canonical === undefined || !files.some((pattern) => matchesPath(pattern, canonical))
+    const layer = this.#layers.findIndex((layer) =>
+      canonical === undefined || !layer[right].some((pattern) => matchesPath(pattern, canonical))
     );
-    return layer < 0 ? null : { right: "files", address: path, layer };
+    return layer < 0 ? null : { right, address: path, layer };
   }
 }
 

@@ -291,6 +291,7 @@ Deno.test("derive() throws AuthorityDenied when it is asked for more than the pa
     [{ ring: true }, "ring", "", 0],
     [{ adopt: true }, "adopt", "", 0],
     [{ files: ["file:///x"] }, "files", "/x", 0],
+    [{ writableFiles: ["file:///x"] }, "writableFiles", "/x", 0],
     [{ connect: true }, "connect", "*", 1],
     [{ connect: ["tcp://example.com:443"] }, "connect", "tcp://example.com:443", 1],
     [{ connect: ["tcp://8.8.8.8:443"] }, "connect", "tcp://8.8.8.8:443", 1],

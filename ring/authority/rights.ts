@@ -37,6 +37,8 @@ export interface NetworkRights {
   readonly ring?: boolean;
   /** Files that may be sent: `"file:///srv/www/**"`. */
   readonly files?: readonly Rule[];
+  /** Files that may be written with what is received: `"file:///srv/upload/*"`. */
+  readonly writableFiles?: readonly Rule[];
   /** Limits, which hold beside those of every layer below. */
   readonly limits?: Limits;
 }
@@ -54,8 +56,10 @@ export interface Layer {
   readonly listen: true | readonly NetworkRule[];
   /** The patterns for resolving, `true` for every name. */
   readonly resolve: true | readonly NamePattern[];
-  /** The patterns for files. */
+  /** The patterns for files that may be sent. */
   readonly files: readonly PathPattern[];
+  /** The patterns for files that may be written. */
+  readonly writableFiles: readonly PathPattern[];
   /** The limits of this layer alone. */
   readonly limits: Limits;
 }
@@ -72,7 +76,15 @@ export interface Excess {
 export const RULES_MAX = 4096;
 
 const FLAGS: readonly FlagRight[] = ["tcp", "udp", "unix", "raw", "adopt", "ring"];
-const KEYS: readonly string[] = [...FLAGS, "connect", "listen", "resolve", "files", "limits"];
+const KEYS: readonly string[] = [
+  ...FLAGS,
+  "connect",
+  "listen",
+  "resolve",
+  "files",
+  "writableFiles",
+  "limits",
+];
 
 /**
  * Checks the rights that a user wrote and compiles them.
@@ -92,10 +104,8 @@ export function compileRights(rights: NetworkRights): Layer {
   const connect = compileList("connect", rights.connect, (rule) => parseRule(rule, "connect"));
   const listen = compileList("listen", rights.listen, (rule) => parseRule(rule, "listen"));
   const resolve = compileList("resolve", rights.resolve, parseNamePattern);
-  const files = compileList("files", rights.files, parseFileRule);
-  if (files === true || rights.files as unknown === false) {
-    throw new TypeError("rights.files must be a list of rules, there is no boolean for it");
-  }
+  const files = compileFiles("files", rights.files);
+  const writableFiles = compileFiles("writableFiles", rights.writableFiles);
   const limits = parseLimits(rights.limits ?? {});
   const textOf = (rule: NetworkRule): Rule => rule.text;
   const canonical: NetworkRights = {
@@ -108,10 +118,24 @@ export function compileRights(rights: NetworkRights): Layer {
     resolve: formatList(resolve, formatNamePattern),
     adopt: flag(rights, "adopt"),
     ring: flag(rights, "ring"),
-    files: Object.freeze(files.map((path) => `file://${formatPathPattern(path)}`)),
+    files: formatFiles(files),
+    writableFiles: formatFiles(writableFiles),
     limits,
   };
-  return { rights: Object.freeze(canonical), connect, listen, resolve, files, limits };
+  const lists = { connect, listen, resolve, files, writableFiles };
+  return { rights: Object.freeze(canonical), ...lists, limits };
+}
+
+function compileFiles(key: string, rules: readonly Rule[] | undefined): readonly PathPattern[] {
+  const files = compileList(key, rules, parseFileRule);
+  if (files === true || rules as unknown === false) {
+    throw new TypeError(`rights.${key} must be a list of rules, there is no boolean for it`);
+  }
+  return files;
+}
+
+function formatFiles(files: readonly PathPattern[]): readonly Rule[] {
+  return Object.freeze(files.map((path) => `file://${formatPathPattern(path)}`));
 }
 
 /**
@@ -135,7 +159,14 @@ export function findExcess(parent: Layer, child: Layer): Excess | undefined {
   return excessOf("connect", parent.connect, child.connect, coversRule, textOf) ??
     excessOf("listen", parent.listen, child.listen, coversRule, textOf) ??
     excessOf("resolve", parent.resolve, child.resolve, coversName, formatNamePattern) ??
-    excessOf("files", parent.files, child.files, coversPath, formatPathPattern);
+    excessOf("files", parent.files, child.files, coversPath, formatPathPattern) ??
+    excessOf(
+      "writableFiles",
+      parent.writableFiles,
+      child.writableFiles,
+      coversPath,
+      formatPathPattern,
+    );
 }
 
 /**

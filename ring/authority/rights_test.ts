@@ -10,7 +10,7 @@ import {
 Deno.test("compileRights() makes rights canonical and frozen, grants only what is asked", () => {
   assertEquals(compileRights({}).rights, {
     ...{ tcp: false, udp: false, unix: false, raw: false, connect: false, listen: false },
-    ...{ resolve: false, adopt: false, ring: false, files: [], limits: {} },
+    ...{ resolve: false, adopt: false, ring: false, files: [], writableFiles: [], limits: {} },
   });
   const asked = {
     tcp: true,
@@ -28,6 +28,7 @@ Deno.test("compileRights() makes rights canonical and frozen, grants only what i
     listen: true,
     resolve: ["example.com"],
     files: ["file:///srv/www/**"],
+    writableFiles: [],
     limits: { sockets: 5 },
   });
   for (const part of [rights, rights.connect, rights.resolve, rights.files, rights.limits]) {
@@ -57,6 +58,7 @@ Deno.test("compileRights() refuses unknown keys and values of the wrong type", (
     [{ resolve: ["*.*"] }, "(position 2)"],
     [{ resolve: ["127.0.0.1"] }, "(position 8)"],
     [{ files: true }, "rights.files"],
+    [{ writableFiles: true }, "rights.writableFiles"],
     [{ files: false }, "rights.files"],
     [{ files: ["/srv"] }, "(position 0)"],
     [{ limits: { sockts: 1 } }, '"sockts"'],

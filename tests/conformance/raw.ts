@@ -126,7 +126,7 @@ export class Raw {
   }
 
   /** The ring's memory as bytes. */
-  get bytes(): Uint8Array<SharedArrayBuffer> {
+  get bytes(): Uint8Array<ArrayBufferLike> {
     return this.reactor.memory.bytes;
   }
 

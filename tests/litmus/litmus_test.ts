@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { type PacketPlan, PacketRing } from "../../ring/packet_ring.ts";
 import { NEAR_2_31, NEAR_2_32, ringAt } from "../support/ring.ts";
 import { scale, withSeed } from "../support/seed.ts";
 import { type Findings, runPair } from "./participants.ts";
@@ -75,6 +76,44 @@ Deno.test(
       program: "ring",
       rounds: scale(200_000, 200_000),
       ring: memory.handle(),
+      isBroken: true,
+      limitMs: LIMIT_MS,
+    }).catch((error) => error as Error);
+    assert(!(findings instanceof Error), String(findings));
+    assert(findings[1].counts.lost > 0, "the test would not notice a lost wake-up");
+  }),
+);
+
+/** A handful of slots and of blocks: both sides wait for each other all the time. */
+const PACKETS: PacketPlan = { slots: 8, inlineBytes: 56, arenaBytes: 8192 };
+
+for (const [where, index] of [["2^31", NEAR_2_31], ["2^32", NEAR_2_32]] as const) {
+  Deno.test(
+    `two threads over one packet ring lose no packet, no block and no wake-up, across ${where}`,
+    withSeed(async () => {
+      const findings = await runPair({
+        program: "packets",
+        rounds: scale(20_000, 1_000_000),
+        packets: PacketRing.create(PACKETS, index).handle,
+        limitMs: LIMIT_MS,
+      });
+      print(findings);
+      assertNothingForbidden(findings);
+      for (const { counts } of findings) {
+        assert(counts.sleeps > 0, "both sides must have slept for this to mean anything");
+        assertEquals(counts.lost, 0, "a wake-up was lost");
+      }
+    }),
+  );
+}
+
+Deno.test(
+  "a consumer of packets that does not look once more before it sleeps is caught",
+  withSeed(async () => {
+    const findings = await runPair({
+      program: "packets",
+      rounds: 1_000_000,
+      packets: PacketRing.create(PACKETS).handle,
       isBroken: true,
       limitMs: LIMIT_MS,
     }).catch((error) => error as Error);

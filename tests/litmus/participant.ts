@@ -5,6 +5,7 @@
  */
 
 import { coherence, messagePassing, storeBuffering } from "./memory_programs.ts";
+import { popPackets, pushPackets } from "./packet_programs.ts";
 import type { Assignment, Findings } from "./participants.ts";
 import { consume, produce } from "./ring_programs.ts";
 
@@ -15,6 +16,7 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
   messagePassing,
   coherence,
   ring: (assignment) => assignment.role === 0 ? produce(assignment) : consume(assignment),
+  packets: (assignment) => assignment.role === 0 ? pushPackets(assignment) : popPackets(assignment),
 };
 
 const worker = self as unknown as {

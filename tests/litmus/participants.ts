@@ -5,6 +5,7 @@
  */
 
 import type { MemoryHandle } from "../../ring/memory.ts";
+import type { PacketHandle } from "../../ring/packet_ring.ts";
 import { SEED } from "../support/seed.ts";
 
 /** What a participant is told. */
@@ -18,6 +19,8 @@ export interface Assignment {
   readonly shared: SharedArrayBuffer;
   /** The ring that both share, in tests of rings. */
   readonly ring: MemoryHandle | null;
+  /** The packet ring that both share, in tests of packet rings. */
+  readonly packets: PacketHandle | null;
   /** Leave out what the protocol needs, to prove that the test would notice. */
   readonly isBroken: boolean;
 }
@@ -42,6 +45,7 @@ export interface LitmusTest {
   /** Bytes of the shared words; a page unless said otherwise. */
   readonly sharedBytes?: number;
   readonly ring?: MemoryHandle;
+  readonly packets?: PacketHandle;
   readonly isBroken?: boolean;
   /** Both are ended and the test fails after this time, in milliseconds. */
   readonly limitMs: number;
@@ -59,8 +63,17 @@ export async function runPair(test: LitmusTest): Promise<readonly [Findings, Fin
   const start = (role: 0 | 1): Promise<Findings> => {
     const worker = new Worker(import.meta.resolve("./participant.ts"), { type: "module" });
     workers.push(worker);
-    const { program, rounds, ring = null, isBroken = false } = test;
-    const assignment: Assignment = { program, role, rounds, seed: SEED, shared, ring, isBroken };
+    const { program, rounds, ring = null, packets = null, isBroken = false } = test;
+    const assignment: Assignment = {
+      program,
+      role,
+      rounds,
+      seed: SEED,
+      shared,
+      ring,
+      packets,
+      isBroken,
+    };
     return new Promise((resolve, reject) => {
       worker.onmessage = ({ data }) => resolve(data);
       worker.onerror = (event) => {

@@ -33,13 +33,16 @@ function now(): number {
 }
 
 /** Burns time, so that the other side gets between a look at the queue and the sleep. */
-function linger(random: Random): void {
+export function linger(random: Random): void {
   for (let spins = random.integer(0, 300); spins > 0; spins--) loadAcquire(lingering, 0);
 }
 const lingering = new Int32Array(new SharedArrayBuffer(4));
 
-class Book {
+/** What a participant writes down, and when each of them last finished a call. */
+export class Book {
+  /** See `Findings`. */
   readonly violations: string[] = [];
+  /** See `Findings`. */
   readonly counts = { sleeps: 0, lost: 0 };
   readonly #called: Float64Array;
   readonly #own: number;
@@ -51,24 +54,29 @@ class Book {
     this.#others = assignment.role === 0 ? CONSUMER_CALLED : PRODUCER_CALLED;
   }
 
+  /** Whether the consumer has ended. */
   get isEnded(): boolean {
     return this.#called[ENDED] !== 0;
   }
 
+  /** Tells the producer that the consumer has ended. */
   end(): void {
     this.#called[ENDED] = 1;
   }
 
+  /** Notes that it has just called the other one, if that one slept. */
   called(): void {
     this.#called[this.#own] = now();
   }
 
+  /** Notes a sleep, and whether a call for it was lost. */
   slept(isWoken: boolean, isThereWork: boolean): void {
     this.counts.sleeps++;
     if (isWoken || !isThereWork) return;
     if (now() - this.#called[this.#others] > MARGIN_MS) this.counts.lost++;
   }
 
+  /** Notes what must never happen. */
   violation(text: string): void {
     if (this.violations.length < VIOLATIONS_MAX) this.violations.push(text);
   }

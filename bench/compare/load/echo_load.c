@@ -2,7 +2,8 @@
  * Echo load: every connection has one message under way; its reply is counted, checked, and
  * answered with the next message. Prints one line of JSON.
  *
- *   echo_load --port P [--connections 64] [--bytes 64] [--seconds 2] [--warmup 0.5] [--spin 0]
+ *   echo_load --port P | --path P [--connections 64] [--bytes 64] [--seconds 2] [--warmup 0.5]
+ *     [--spin 0]
  *
  * Latency runs from one reply to the next on the same connection, so the time a message waits
  * inside this program counts too. With --spin the program never sleeps: what is measured is then
@@ -82,9 +83,11 @@ static int take(int index, const struct io_uring_cqe *cqe) {
   return after == message_bytes;
 }
 
-static void open_connections(int port) {
+static void open_connections(int port, const char *path) {
   static int32_t fds[CONNECTIONS_MAX];
-  for (int i = 0; i < connection_count; i++) fds[i] = connect_loopback(port);
+  for (int i = 0; i < connection_count; i++) {
+    fds[i] = path ? connect_unix(path) : connect_loopback(port);
+  }
   int result = ring_register(&ring, RING_REGISTER_FILES, fds, (unsigned)connection_count);
   if (result < 0) die("IORING_REGISTER_FILES", -result);
 }
@@ -152,7 +155,8 @@ int main(int count, char **values) {
   uint32_t buffer_count = 64;
   while (buffer_count < (uint32_t)connection_count * 2) buffer_count *= 2;
   buffers_create(&buffers, &ring, buffer_count, bytes);
-  open_connections((int)option(count, values, "--port", 0));
+  const char *path = option_text(count, values, "--path", NULL);
+  open_connections((int)option(count, values, "--port", 0), path);
   ring_register_itself(&ring);
   uint64_t now = clock_nanoseconds(CLOCK_MONOTONIC), cpu = 0;
   uint64_t start = now + (uint64_t)(warmup * 1e9), end = start + (uint64_t)(seconds * 1e9);

@@ -14,9 +14,9 @@ export function flag(name: string): boolean {
   return Deno.args.includes(`--${name}`);
 }
 
-/** Says where this peer listens, in the words every peer uses. */
-export function announce(port: number): void {
-  console.log(`listening ${port}`);
+/** Says where this peer listens, a port or a path, in the words every peer uses. */
+export function announce(place: number | string): void {
+  console.log(`listening ${place}`);
 }
 
 /** Ends this process after `--lifetime` seconds; does not keep it alive. */

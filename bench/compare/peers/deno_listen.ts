@@ -1,7 +1,7 @@
 /**
- * Echo on `Deno.listen`.
+ * Echo on `Deno.listen`, over TCP or a Unix socket.
  *
- * `deno run --allow-net=127.0.0.1 deno_listen.ts [--port 0] [--fetch] [--lifetime 600]`
+ * `deno run --allow-net=127.0.0.1 deno_listen.ts [--port 0 | --path P] [--fetch] [--lifetime 600]`
  */
 import { announce, argument, flag, liveAtMost } from "./arguments.ts";
 import { startFetchProbe } from "./fetch_probe.ts";
@@ -9,15 +9,22 @@ import { startFetchProbe } from "./fetch_probe.ts";
 const BUFFER_BYTES = 64 * 1024;
 
 liveAtMost();
-const listener = Deno.listen({ hostname: "127.0.0.1", port: Number(argument("port", "0")) });
+const listener = listen();
 if (flag("fetch")) startFetchProbe();
-announce((listener.addr as Deno.NetAddr).port);
+announce("path" in listener.addr ? listener.addr.path : listener.addr.port);
 for await (const connection of listener) void serve(connection);
 
-async function serve(connection: Deno.TcpConn): Promise<void> {
+function listen(): Deno.Listener<Deno.TcpConn | Deno.UnixConn, Deno.NetAddr | Deno.UnixAddr> {
+  const path = argument("path", "");
+  return path === ""
+    ? Deno.listen({ hostname: "127.0.0.1", port: Number(argument("port", "0")) })
+    : Deno.listen({ transport: "unix", path });
+}
+
+async function serve(connection: Deno.TcpConn | Deno.UnixConn): Promise<void> {
   const buffer = new Uint8Array(BUFFER_BYTES);
   try {
-    connection.setNoDelay(true);
+    if ("setNoDelay" in connection) connection.setNoDelay(true);
     for (;;) {
       const count = await connection.read(buffer);
       if (count === null) break;

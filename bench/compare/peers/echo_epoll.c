@@ -1,7 +1,7 @@
 /*
  * The C reference on epoll: one thread, one 64 KB buffer, one receive and one send per event.
  *
- *   echo_epoll [--port 0] [--level 0] [--lifetime 600]
+ *   echo_epoll [--port 0 | --path P] [--level 0] [--lifetime 600]
  *
  * Edge-triggered by default: it measured 0 to 5 % better than level-triggered (--level 1).
  * What a socket does not take at once is kept for it, and it is not read until that is gone.
@@ -101,7 +101,7 @@ int main(int count, char **values) {
   trigger = option(count, values, "--level", 0) ? 0 : EPOLLET | EPOLLRDHUP;
   poller = epoll_create1(EPOLL_CLOEXEC);
   if (poller < 0) fail("epoll_create1");
-  int listener = listen_loopback((int)option(count, values, "--port", 0), SOCK_NONBLOCK);
+  int listener = listen_local(count, values, SOCK_NONBLOCK);
   watch(EPOLL_CTL_ADD, listener, EPOLLIN);
   struct epoll_event events[EVENTS];
   for (;;) {

@@ -2,7 +2,7 @@
  * The C reference on io_uring: multishot accept, multishot receive into provided buffers, and
  * replies sent from the buffer they arrived in.
  *
- *   echo_uring [--port 0] [--buffers 1024] [--buffer-bytes 16384] [--lifetime 600]
+ *   echo_uring [--port 0 | --path P] [--buffers 1024] [--buffer-bytes 16384] [--lifetime 600]
  *
  * 1024 buffers: 4096 leave the cache (16 KB messages lose 15 %), fewer than the messages under way
  * end receives with ENOBUFS.
@@ -124,7 +124,7 @@ int main(int count, char **values) {
     &buffers, &ring, buffer_count, (uint32_t)option(count, values, "--buffer-bytes", 16384)
   );
   ring_register_itself(&ring);
-  arm_accept(listen_loopback((int)option(count, values, "--port", 0), 0));
+  arm_accept(listen_local(count, values, 0));
   for (;;) {
     ring_enter(&ring, 1);
     unsigned head, tail = ring_ready(&ring, &head);

@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { theme } from "../behaviour.ts";
 import { assertNetError, freePort } from "../expect.ts";
-import { NetworkCapability, type OptionName } from "../../../mod.ts";
+import { NetworkCapability, type OptionName, type OptionValues } from "../../../mod.ts";
 
 const behaviour = theme("options");
 
@@ -28,6 +28,168 @@ behaviour("noDelay and keepAlive read back as they were set", async (t) => {
       }
     }
   }
+});
+
+behaviour("keepAlive with numbers reads back as it was set", async (t) => {
+  const { client, server } = await t.pair();
+  const numbers = { idleSeconds: 60, intervalSeconds: 7, count: 4 };
+  for (const stream of [client, server]) {
+    await stream.setOption("keepAlive", numbers);
+    assertEquals(await stream.getOption("keepAlive"), numbers);
+    await stream.setOption("keepAlive", false);
+    assertEquals(await stream.getOption("keepAlive"), false);
+    // Turned on again without numbers, it has those that it had.
+    await stream.setOption("keepAlive", true);
+    assertEquals(await stream.getOption("keepAlive"), numbers);
+  }
+});
+
+behaviour("options of TCP and IP read back as they were set", async (t) => {
+  const { client, server } = await t.pair();
+  const values: Partial<OptionValues> = {
+    cork: true,
+    userTimeoutMs: 12_345,
+    notSentLowWaterBytes: 65_536,
+    congestionControl: "reno",
+    timeToLive: 33,
+    typeOfService: 0xb8,
+    mtuDiscovery: "dont",
+    priority: 5,
+    zeroCopy: true,
+    device: "",
+    busyPollMicroseconds: 0,
+  };
+  for (const stream of [client, server]) {
+    for (const [name, value] of Object.entries(values) as [OptionName, boolean][]) {
+      await stream.setOption(name, value);
+      assertEquals(await stream.getOption(name), value, name);
+    }
+    await stream.setOption("cork", false);
+    assertEquals(await stream.getOption("cork"), false);
+    for (const way of ["want", "do", "dont", "probe"] as const) {
+      await stream.setOption("mtuDiscovery", way);
+      assertEquals(await stream.getOption("mtuDiscovery"), way);
+    }
+  }
+});
+
+behaviour("options of an IPv6 connection have names of their own", async (t) => {
+  const endpoint = await t.capability.listen("[::1]:0", { hopLimit: 9, trafficClass: 0x20 });
+  t.defer(() => endpoint[Symbol.asyncDispose]());
+  const accepting = endpoint.accept();
+  const client = await t.connect(endpoint.addr, { hopLimit: 33, trafficClass: 0xb8 });
+  const server = await accepting;
+  t.defer(() => server.close());
+  assertEquals(await client.getOption("hopLimit"), 33);
+  assertEquals(await client.getOption("trafficClass"), 0xb8);
+  assertEquals(await endpoint.getOption("ipv6Only"), true);
+  await server.setOption("mtuDiscovery", "do");
+  assertEquals(await server.getOption("mtuDiscovery"), "do");
+});
+
+behaviour(
+  "an option of the other address family is EINVAL and names its counterpart",
+  async (t) => {
+    const { client, endpoint } = await t.pair();
+    for (
+      const [name, value, twin] of [
+        ["hopLimit", 9, "timeToLive"],
+        ["trafficClass", 0, "typeOfService"],
+      ] as const
+    ) {
+      for (const socket of [client, endpoint]) {
+        const error = await assertRejects(() => socket.setOption(name, value), Error, twin);
+        assertNetError(error, { code: "EINVAL", operation: "setOption" });
+        await assertRejects(() => socket.getOption(name), Error, twin);
+      }
+    }
+    const error = await assertRejects(() => t.capability.connect(endpoint.addr, { hopLimit: 9 }));
+    assertNetError(error, { code: "EINVAL", operation: "connect" });
+    assertEquals(t.capability.stats().sockets, 3);
+  },
+);
+
+behaviour("an option that this kind of socket has not is ENOTSUP", async (t) => {
+  const { client, endpoint } = await t.pair();
+  const calls: (() => Promise<unknown>)[] = [
+    () => client.setOption("packetInfo", true),
+    () => client.getOption("deferAcceptSeconds"),
+    () => endpoint.setOption("quickAck", true),
+    () => endpoint.getOption("packetInfo"),
+  ];
+  for (const call of calls) {
+    const error = await assertRejects(call, Deno.errors.NotSupported, t.capability.backend.kind);
+    assertNetError(error, { code: "ENOTSUP" });
+  }
+});
+
+behaviour("a listener reads its options, and connections inherit them", async (t) => {
+  const { server, endpoint } = await t.pair({ listen: { noDelay: false, keepAlive: true } });
+  assertEquals(await endpoint.getOption("noDelay"), false);
+  assertEquals(await endpoint.getOption("keepAlive"), true);
+  assertEquals(await endpoint.getOption("reuseAddress"), true);
+  assertEquals(await server.getOption("noDelay"), false);
+  assertEquals(await server.getOption("keepAlive"), true);
+  await endpoint.setOption("noDelay", true);
+  assertEquals(await endpoint.getOption("noDelay"), true);
+  await endpoint[Symbol.asyncDispose]();
+  const error = await assertRejects(() => endpoint.getOption("noDelay"));
+  assertNetError(error, { code: "EBADF", operation: "getOption" });
+});
+
+behaviour("options of TCP and IP can be given to listen() and connect()", async (t) => {
+  const keepAlive = { idleSeconds: 30, intervalSeconds: 3, count: 2 };
+  const { client, server, endpoint } = await t.pair({
+    listen: { keepAlive, deferAcceptSeconds: 0, fastOpen: 0, userTimeoutMs: 1000, timeToLive: 20 },
+    connect: { maxSegmentBytes: 1000, cork: false, congestionControl: "reno", priority: 3 },
+  });
+  assertEquals(await endpoint.getOption("deferAcceptSeconds"), 0);
+  assertEquals(await endpoint.getOption("timeToLive"), 20);
+  assertEquals(await server.getOption("keepAlive"), keepAlive);
+  assertEquals(await server.getOption("userTimeoutMs"), 1000);
+  assertEquals(await client.getOption("congestionControl"), "reno");
+  assertEquals(await client.getOption("priority"), 3);
+  // What both ends announced, less the 12 bytes that timestamps take.
+  const segment = await server.getOption("maxSegmentBytes");
+  assert(segment > 900 && segment <= 1000, `${segment}`);
+});
+
+behaviour("what counts when a connection is made is EINVAL later", async (t) => {
+  const { client } = await t.pair();
+  for (
+    const [name, value] of [["maxSegmentBytes", 1000], ["fastOpen", 1], ["incomingCpu", 0]] as const
+  ) {
+    const error = await assertRejects(() => client.setOption(name, value), Error, name);
+    assertNetError(error, { code: "EINVAL", operation: "setOption" });
+  }
+});
+
+behaviour("info() tells what became of bytes and segments", async (t) => {
+  const { client, server } = await t.pair();
+  const before = await client.info();
+  assertEquals([before.state, before.bytesReceived], ["established", 0]);
+  await client.send(new Uint8Array(5000));
+  for (let count = 0; count < 5000;) {
+    using lease = await server.receive();
+    count += lease!.length;
+  }
+  await server.send(new Uint8Array(300));
+  (await client.receive())!.release();
+  const [sender, receiver] = [await client.info(), await server.info()];
+  assertEquals(sender.bytesSent, 5000);
+  // The SYN counts as one byte.
+  assertEquals(sender.bytesAcked, 5001);
+  assertEquals(sender.bytesReceived, 300);
+  assertEquals(receiver.bytesReceived, 5000);
+  assert(sender.segmentsOut! >= before.segmentsOut! + 1, `${sender.segmentsOut}`);
+  assert(sender.rttMicroseconds > 0 && sender.congestionWindowSegments > 0);
+  assertEquals(sender.features, receiver.features);
+  await server.close();
+  assertEquals(await client.receive(), null);
+  assertEquals((await client.info()).state, "close-wait");
+  await client.close();
+  const error = await assertRejects(() => client.info());
+  assertNetError(error, { code: "EBADF", operation: "info" });
 });
 
 behaviour("setNoDelay() and setKeepAlive() set without waiting", async (t) => {

@@ -1,0 +1,198 @@
+/**
+ * Files of the file system: OPENAT, READ, WRITE and CLOSE on them, and DriverOp.FILE_PATH.
+ *
+ * `O_PATH` opens nothing here: it finds the path that a name leads to, which is all that Deno can
+ * tell. Between the judgement of that path and the opening of it somebody else may exchange it.
+ *
+ * @module
+ */
+
+import { Errno } from "../../ring/abi/errno.ts";
+import { AT_FDCWD, Op, Open } from "../../ring/abi/opcodes.ts";
+import { errnoOf } from "./errors.ts";
+import { FileTable } from "./files.ts";
+import type { Host } from "./host.ts";
+import type { Operation, OperationOwner } from "./operation.ts";
+import { isWithin } from "./segments.ts";
+
+/** Descriptors of files begin here, out of the way of those of sockets. */
+export const FIRST_REGULAR = 1 << 20;
+
+const PATH_BYTES = 4096;
+const ACCESS_MODE = 3;
+/** A link to an open file, as native code writes it (`proc(5)`). */
+const SELF_DESCRIPTOR = /^\/proc\/self\/fd\/(\d+)$/;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Reads and writes run on threads of Deno's and cannot be taken back. */
+const uncancellable: OperationOwner = {
+  cancel(): number {
+    return -Errno.EALREADY;
+  },
+};
+
+/** A path that was found, and the file behind it once it is opened. */
+interface RegularFile {
+  readonly path: string;
+  readonly file: Deno.FsFile | null;
+  readonly isAppending: boolean;
+  /** Where the next read or write is without a seek. */
+  position: number;
+  /** What was asked of it last; the next operation waits for that. */
+  last: Promise<unknown>;
+}
+
+/** The open files of one ring. */
+export class RegularFiles {
+  readonly #host: Host;
+  readonly #table = new FileTable<RegularFile>();
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  /** OPENAT: the path at `addr`, the flags of `open(2)`; relative to what `fd` stands for. */
+  openAt(operation: Operation): void {
+    const path = this.#pathOf(operation);
+    if (typeof path === "number") return this.#host.complete(operation, path, 0);
+    this.#await(operation, () => this.#open(path, operation.operationFlags));
+  }
+
+  /** FILE_PATH: where to write the path in `addr`, the room in `len`. */
+  path(operation: Operation): void {
+    const found = this.#at(operation.fd);
+    const host = this.#host;
+    if (found === undefined) return host.complete(operation, -Errno.EBADF, 0);
+    const bytes = encoder.encode(found.path);
+    if (bytes.length > operation.length) return host.complete(operation, -Errno.ENAMETOOLONG, 0);
+    if (!isWithin(host.memory, operation.address, bytes.length)) {
+      return host.complete(operation, -Errno.EFAULT, 0);
+    }
+    host.memory.bytes.set(bytes, operation.address);
+    host.complete(operation, bytes.length, 0);
+  }
+
+  /** READ and WRITE: bytes at `addr`, as many as `len` says, from `off` on. */
+  transfer(operation: Operation): void {
+    const { address, length, offset, opcode, fd } = operation;
+    const host = this.#host;
+    const found = this.#at(fd);
+    if (found === undefined || found.file === null) {
+      return host.complete(operation, -Errno.EBADF, 0);
+    }
+    if (!isWithin(host.memory, address, length)) {
+      return host.complete(operation, -Errno.EFAULT, 0);
+    }
+    operation.total = length;
+    const bytes = host.memory.bytes.subarray(address, address + length);
+    const isRead = opcode === Op.READ;
+    this.#await(operation, () => {
+      const moved = found.last.then(() => move(found, bytes, offset, isRead));
+      found.last = moved.catch(() => {});
+      return moved;
+    });
+  }
+
+  /** CLOSE. */
+  close(operation: Operation): void {
+    const found = this.#at(operation.fd);
+    if (found !== undefined) {
+      this.#table.delete(operation.fd - FIRST_REGULAR);
+      // What was asked of it before goes on, as in Linux.
+      found.last.then(() => found.file?.close());
+    }
+    this.#host.complete(operation, found === undefined ? -Errno.EBADF : 0, 0);
+  }
+
+  /** Closes everything: nothing may be in flight. */
+  closeAll(): void {
+    this.#table.forEach(({ file }) => file?.close());
+  }
+
+  #at(fd: number): RegularFile | undefined {
+    return this.#table.get(fd - FIRST_REGULAR);
+  }
+
+  #pathOf(operation: Operation): string | number {
+    const { bytes } = this.#host.memory;
+    const { address, fd } = operation;
+    if (!isWithin(this.#host.memory, address, 1)) return -Errno.EFAULT;
+    const end = bytes.subarray(address, address + PATH_BYTES).indexOf(0);
+    if (end < 0) return -Errno.ENAMETOOLONG;
+    const path = decoder.decode(bytes.slice(address, address + end));
+    const link = SELF_DESCRIPTOR.exec(path);
+    if (link !== null) return this.#at(Number(link[1]))?.path ?? -Errno.ENOENT;
+    if (fd === AT_FDCWD || path.startsWith("/")) return path;
+    const directory = this.#at(fd)?.path;
+    return directory === undefined ? -Errno.EBADF : `${directory}/${path}`;
+  }
+
+  async #open(path: string, flags: number): Promise<number> {
+    const isPath = (flags & Open.PATH) !== 0;
+    const isWriting = (flags & ACCESS_MODE) === Open.WRONLY;
+    if (!mayUse(path, isWriting)) return -Errno.EACCES;
+    const file = isPath ? null : await Deno.open(path, openOptions(flags));
+    const found = {
+      path: isPath ? await Deno.realPath(path) : path,
+      file,
+      isAppending: (flags & Open.APPEND) !== 0,
+      position: 0,
+      last: Promise.resolve(),
+    };
+    const free = this.#table.lowest();
+    if (free < 0) {
+      file?.close();
+      return -Errno.EMFILE;
+    }
+    this.#table.set(free, found);
+    return free + FIRST_REGULAR;
+  }
+
+  /** Completes an operation with what `run` comes to. */
+  #await(operation: Operation, run: () => Promise<number>): void {
+    const host = this.#host;
+    host.park(operation, uncancellable);
+    host.outstanding++;
+    const settle = (result: number): void => {
+      host.outstanding--;
+      host.complete(operation, result, 0);
+    };
+    run().then(settle, (error) => settle(-errnoOf(error)));
+  }
+}
+
+function mayUse(path: string, isWriting: boolean): boolean {
+  const name = isWriting ? "write" : "read";
+  return Deno.permissions.querySync({ name, path }).state === "granted";
+}
+
+function openOptions(flags: number): Deno.OpenOptions {
+  const isWriting = (flags & ACCESS_MODE) === Open.WRONLY;
+  const isNew = (flags & Open.EXCL) !== 0;
+  return {
+    read: !isWriting,
+    write: isWriting,
+    create: (flags & Open.CREAT) !== 0 && !isNew,
+    createNew: isNew,
+    truncate: (flags & Open.TRUNC) !== 0,
+    append: (flags & Open.APPEND) !== 0,
+  };
+}
+
+async function move(
+  found: RegularFile,
+  bytes: Uint8Array,
+  offset: number,
+  isRead: boolean,
+): Promise<number> {
+  const file = found.file!;
+  if (!found.isAppending && found.position !== offset) {
+    await file.seek(offset, Deno.SeekMode.Start);
+    found.position = offset;
+  }
+  const moved = isRead ? await file.read(bytes) : await file.write(bytes);
+  found.position += moved ?? 0;
+  return moved ?? 0;
+}
