@@ -58,7 +58,8 @@ export type { ReceiveFileOptions } from "./native/receive_file.ts";
 export type { WriteMode } from "./native/file.ts";
 export { UdpEndpoint } from "./native/udp.ts";
 export { UnixDatagramEndpoint } from "./native/datagram_unix.ts";
-export type { DatagramSocket, DatagramStats } from "./native/datagram_socket.ts";
+export type { DatagramSocket } from "./native/datagram_socket.ts";
+export type { DatagramStats } from "./native/datagram_stats.ts";
 export type { Datagram } from "./native/datagram.ts";
 export type {
   BatchFailure,

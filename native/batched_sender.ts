@@ -9,9 +9,9 @@ import type { DatagramData, DatagramToSend } from "./datagram_jobs.ts";
 import type { DatagramSocket } from "./datagram_socket.ts";
 import { badResource, netError } from "./errors.ts";
 import { checkKeys } from "./options.ts";
-import type { AddressInput } from "../ring/abi/address.ts";
+import { type AddressInput, SocketAddress } from "../ring/abi/address.ts";
 import { Errno } from "../ring/abi/errno.ts";
-import type { Deadline, DeadlineTarget } from "../ring/deadlines.ts";
+import type { Deadline } from "../ring/deadlines.ts";
 
 /** What {@linkcode BatchedSender} takes. */
 export interface BatchedSenderOptions {
@@ -54,7 +54,7 @@ const PENDING_MAX = 2 ** 24;
  * await Promise.all(sent);
  * ```
  */
-export class BatchedSender implements AsyncDisposable, DeadlineTarget {
+export class BatchedSender implements AsyncDisposable {
   readonly #endpoint: DatagramSocket<Deno.Addr>;
   readonly #maxBatch: number;
   readonly #maxDelayMs: number;
@@ -67,6 +67,8 @@ export class BatchedSender implements AsyncDisposable, DeadlineTarget {
   #isClosed = false;
 
   /**
+   * Makes one for an endpoint.
+   *
    * @param endpoint what sends; closing this does not close it
    * @throws {TypeError} for an unknown key
    * @throws {RangeError} for a number out of its range, naming it
@@ -110,7 +112,7 @@ export class BatchedSender implements AsyncDisposable, DeadlineTarget {
     }
     const copy = data instanceof Uint8Array ? data.slice() : data.bytes.slice();
     const promise = new Promise<void>((resolve, reject) => {
-      this.#pending.push({ data: copy, to, resolve, reject });
+      this.#pending.push({ data: copy, to: settled(to), resolve, reject });
     });
     if (this.#underWay === null) {
       if (this.#pending.length >= this.#maxBatch) this.#leave();
@@ -142,15 +144,11 @@ export class BatchedSender implements AsyncDisposable, DeadlineTarget {
     return this.close();
   }
 
-  /** @ignore The first datagram has waited long enough. */
-  onDeadline(_tag: number): void {
-    this.#leave();
-  }
-
   #arm(): Deadline {
     // The datagram is somebody's work: the process stays alive for it.
     this.#endpoint.network.reactor.reference();
-    return this.#endpoint.network.reactor.armDeadline(this.#maxDelayMs, this, 0);
+    const target = { onDeadline: () => this.#leave() };
+    return this.#endpoint.network.reactor.armDeadline(this.#maxDelayMs, target, 0);
   }
 
   #disarm(): void {
@@ -191,4 +189,10 @@ export class BatchedSender implements AsyncDisposable, DeadlineTarget {
 function requireInteger(name: string, value: number, least: number, most: number): number {
   if (Number.isInteger(value) && value >= least && value <= most) return value;
   throw new RangeError(`BatchedSender: ${name} must be ${least} to ${most}, not ${value}`);
+}
+
+/** An address that the program cannot change any more. */
+function settled(to: AddressInput | undefined): AddressInput | undefined {
+  if (typeof to !== "object" || to instanceof SocketAddress || Object.isFrozen(to)) return to;
+  return { ...to };
 }

@@ -184,7 +184,7 @@ class FakeStream {
   readonly localName = "127.0.0.1:1";
   readonly remoteName = "127.0.0.1:2";
   readonly receiving = { isAwaited: true };
-  readonly sending = { isAwaited: false };
+  readonly sendingSoFar = { isAwaited: false };
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
@@ -275,7 +275,7 @@ Deno.test(
 Deno.test("a stream whose peer does not take what is sent is reset, others are closed", () => {
   const { clock, add } = guardWith({ idleTimeoutMs: 100 });
   const [reading, sending] = [add(), add()];
-  sending.sending.isAwaited = true;
+  sending.sendingSoFar.isAwaited = true;
   clock.moveTo(200);
   assertEquals([reading.wasReset, reading.isClosing], [false, true]);
   assertEquals([sending.wasReset, sending.isClosing], [true, true]);

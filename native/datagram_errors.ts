@@ -49,6 +49,12 @@ export function tooLarge(
   return netError(Errno.EMSGSIZE, { operation: "send", local, remote, detail });
 }
 
+/** The error of a receive whose program holds as many datagrams as it may. */
+export function tooManyHeld(held: number, names: { local: string; remote: string }): Error {
+  const detail = `the endpoint's program holds ${held} datagrams, its leasesPerEndpoint`;
+  return netError(Errno.ENOBUFS, { operation: "receive", ...names, detail });
+}
+
 /** The error of a batch that was withdrawn when some of it had left. */
 export function abandoned(
   report: BatchReport,

@@ -66,6 +66,8 @@ export class DatagramInbox implements MessageHome {
   readonly #addresses: AddressCache = new AddressCache();
   readonly #filter: DatagramFilter | null;
   readonly #isMultishot: boolean;
+  /** Bytes for control messages in front of the payload. */
+  readonly #controlRoom: number;
   /** Frames with something in them, the one being filled last. */
   readonly #frames: Frame[] = [];
   readonly #spare: Frame[] = [];
@@ -77,6 +79,7 @@ export class DatagramInbox implements MessageHome {
     this.buffers = reactor.datagramBuffers;
     this.nameRoom = layout.nameRoom;
     this.payloadOffset = payloadOffsetOf(layout.nameRoom);
+    this.#controlRoom = this.payloadOffset - HEADER_BYTES - this.nameRoom;
     this.localPort = layout.localPort;
     this.#filter = layout.filter;
     this.#isMultishot = reactor.driver.features.multishotReceive;
@@ -192,7 +195,7 @@ export class DatagramInbox implements MessageHome {
     message.id = id;
     message.origin = origin;
     message.nameLength = Math.min(words[at], this.nameRoom);
-    message.controlLength = words[at + CONTROL_LENGTH];
+    message.controlLength = Math.min(words[at + CONTROL_LENGTH], this.#controlRoom);
     message.bytes = result - this.payloadOffset;
     message.segment = message.bytes;
     message.count = 1;

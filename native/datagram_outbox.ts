@@ -22,6 +22,9 @@ import {
 import { Msg, Op, SqeFlag } from "../ring/abi/opcodes.ts";
 import type { Words } from "../ring/barrier.ts";
 
+/** Who waits for room waits here, not in the ring: see `datagram_room.ts`. */
+const SEND_FLAGS = Msg.NOSIGNAL | Msg.DONTWAIT;
+
 /** What is in the way of a message. */
 export const Obstacle = { NONE: 0, SLOTS: 1, ARENA: 2, LIMIT: 3, GATE: 4 } as const;
 /** See {@linkcode Obstacle}. */
@@ -42,6 +45,8 @@ export class SendRecord {
   /** Bytes of each but the last. */
   segment = 0;
   bytes = 0;
+  /** Where its first piece is. */
+  start = 0;
   /** The arena block that the bytes were copied to, else -1. */
   block = -1;
   /** Bytes of copies that count against a limit. */
@@ -75,17 +80,11 @@ export class Outbox {
   #linkWords: Words | null = null;
   #linkAt = 0;
 
-  readonly #flags: number;
-
-  /**
-   * @param target is told of completions, with the record's index as tag
-   * @param mayWait whether the system may wait for room; else it answers EAGAIN
-   */
-  constructor(socket: Socket, target: CompletionTarget, mayWait: boolean) {
+  /** @param target is told of completions, with the record's index as tag */
+  constructor(socket: Socket, target: CompletionTarget) {
     this.#socket = socket;
     this.#reactor = socket.network.reactor;
     this.#target = target;
-    this.#flags = mayWait ? Msg.NOSIGNAL : Msg.NOSIGNAL | Msg.DONTWAIT;
     this.draft = new Draft(this.#reactor);
     this.gatherer = new Gatherer(this.draft);
     this.collector = new Collector(this.draft);
@@ -159,6 +158,11 @@ export class Outbox {
     return Obstacle.NONE;
   }
 
+  /** Copies the bytes of a single datagram, before its memory is freed. */
+  copy({ start, bytes }: SendRecord): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#reactor.memory.bytes.subarray(start, start + bytes));
+  }
+
   /** Frees what a message held; its record can still be read. */
   free(record: SendRecord): void {
     record.slot = -1;
@@ -204,11 +208,12 @@ export class Outbox {
     record.count = draft.count;
     record.segment = draft.segment;
     record.bytes = draft.bytes;
+    record.start = draft.pieces.starts[0];
     const { base } = reactor.memory;
     const { isPlain } = draft;
     const at = reactor.entry(isPlain ? Op.SEND : Op.SENDMSG, this.#socket.descriptor, slot);
     const words = reactor.entries;
-    words[at + W_OPERATION_FLAGS] = this.#flags;
+    words[at + W_OPERATION_FLAGS] = SEND_FLAGS;
     if (isPlain) {
       putAddress(words, at + W_ADDRESS, base + draft.pieces.starts[0]);
       words[at + W_LENGTH] = draft.bytes;

@@ -16,10 +16,11 @@
  */
 
 import type { Datagram, MessageDatagram } from "./datagram.ts";
+import { tooManyHeld } from "./datagram_errors.ts";
 import { type Frame, FRAME_MESSAGES } from "./datagram_frames.ts";
 import { DatagramInbox } from "./datagram_inbox.ts";
 import { type ReceiveLayout, writeTemplate } from "./datagram_template.ts";
-import { badResource, busy, completionError, netError, timedOut } from "./errors.ts";
+import { badResource, busy, completionError, timedOut } from "./errors.ts";
 import type { Network } from "./network.ts";
 import type { Socket } from "./socket.ts";
 import type { OpOptions } from "./stream_receive.ts";
@@ -82,8 +83,8 @@ export class DatagramReceiver implements CompletionTarget, DeadlineTarget, Starv
   #isClosed = false;
   #closedBy: Error | null = null;
   #batchReader: BatchReader | null = null;
-  #interrupt: unknown = undefined;
-  #hasInterrupt = false;
+  /** Why the waiter gave up, wrapped because a reason may be anything. */
+  #interrupt: { readonly reason: unknown } | null = null;
   #deadline: Deadline | null = null;
   #idle: (() => void) | null = null;
 
@@ -103,7 +104,9 @@ export class DatagramReceiver implements CompletionTarget, DeadlineTarget, Starv
   /** Waits for one datagram. */
   next(options: OpOptions | undefined): Promise<MessageDatagram> {
     const { inbox } = this;
-    if (inbox.leases >= this.#leasesMax) return Promise.reject(this.#hoarding());
+    if (inbox.leases >= this.#leasesMax) {
+      return Promise.reject(tooManyHeld(inbox.leases, this.#names()));
+    }
     const refusal = this.#refusal(options);
     if (refusal !== null) return Promise.reject(refusal.reason);
     if (inbox.pending > 0) return Promise.resolve(inbox.takeOne());
@@ -203,9 +206,10 @@ export class DatagramReceiver implements CompletionTarget, DeadlineTarget, Starv
     reader: BatchReader | null,
     options: OpOptions | undefined,
   ): Promise<Value> {
-    const isTaken = this.resolve !== null;
-    const refusal = isTaken ? this.#busy() : this.#socket.admit("receive");
-    if (isTaken) return Promise.reject(refusal);
+    if (this.resolve !== null) return {
+      return Promise.reject(busy("receive", "the last call still waits", this.#names()));
+    }
+    const refusal = this.#socket.admit("receive");
     if (refusal !== null) {
       reader?.fail();
       return Promise.reject(refusal);
@@ -251,8 +255,7 @@ export class DatagramReceiver implements CompletionTarget, DeadlineTarget, Starv
   /** Cancels for a waiter that gave up; it is told when the receive ended with nothing for it. */
   #interruptWith(reason: unknown): void {
     if (this.resolve === null) return;
-    this.#interrupt = reason;
-    this.#hasInterrupt = true;
+    this.#interrupt = { reason };
     if (this.#state === State.STARVED) this.#state = State.IDLE;
     if (this.#slot >= 0) this.#cancel();
     else this.#disarmed();
@@ -309,7 +312,7 @@ export class DatagramReceiver implements CompletionTarget, DeadlineTarget, Starv
 
   #failed(errno: number): void {
     if (errno === Errno.ENOBUFS) {
-      if (this.resolve === null || this.#hasInterrupt) return;
+      if (this.resolve === null || this.#interrupt !== null) return;
       this.#state = State.STARVED;
       const { reactor } = this.#network;
       reactor.awaitBuffers(this, reactor.datagramBuffers);
@@ -327,7 +330,7 @@ export class DatagramReceiver implements CompletionTarget, DeadlineTarget, Starv
     // Who is given something at the end of the turn is not told of anything else.
     if (this.resolve === null || (this.#isTurnAwaited && this.inbox.pending > 0)) return;
     if (this.#isClosed) this.#failClosed();
-    else if (this.#hasInterrupt) this.#fail(this.#interrupt);
+    else if (this.#interrupt !== null) this.#fail(this.#interrupt.reason);
     else if (this.#errno !== 0) {
       const errno = this.#errno;
       this.#errno = 0;
@@ -360,8 +363,7 @@ export class DatagramReceiver implements CompletionTarget, DeadlineTarget, Starv
     this.#batchReader = null;
     this.resolve = null;
     this.reject = null;
-    this.#hasInterrupt = false;
-    this.#interrupt = undefined;
+    this.#interrupt = null;
     if (this.#deadline !== null) {
       this.#network.reactor.disarmDeadline(this.#deadline);
       this.#deadline = null;
@@ -381,16 +383,6 @@ export class DatagramReceiver implements CompletionTarget, DeadlineTarget, Starv
         resolve();
       };
     });
-  }
-
-  #busy(): Error {
-    return busy("receive", "the last call still waits", this.#names());
-  }
-
-  #hoarding(): Error {
-    const { leases } = this.inbox;
-    const detail = `the endpoint's program holds ${leases} datagrams, its leasesPerEndpoint`;
-    return netError(Errno.ENOBUFS, { operation: "receive", ...this.#names(), detail });
   }
 
   #closedError(): Error {

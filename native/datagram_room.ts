@@ -1,10 +1,11 @@
 /**
- * Waiting until a full queue of a peer has room again, over Unix sockets.
+ * Waiting until a full queue has room again: the socket's own or, over Unix sockets, the peer's.
  *
- * Linux up to 6.18 has a trap here: a send that finds the queue full has taken its bytes already,
- * and io_uring, when it tries again, sends an empty datagram in their place. Sends are therefore not
- * left to wait in the ring: they are told EAGAIN, and begin anew. When there may be room again a
- * connected socket is told by a poll; for others there is no such call, and time has to do.
+ * Sends are not left to wait in the ring. Several of them that wait there are woken in any order; and
+ * over Unix sockets Linux up to 6.18 has a trap: a send that finds the peer's queue full has taken
+ * its bytes already, and io_uring, when it tries again, sends an empty datagram in their place. They
+ * are therefore told EAGAIN, and begin anew. When there may be room again is told by a poll; only for
+ * a peer that the socket is not connected to there is no such call, and time has to do.
  *
  * @module
  */
@@ -47,11 +48,11 @@ export class RoomWaiter implements CompletionTarget, DeadlineTarget {
     this.#delayMs = FIRST_DELAY_MS;
   }
 
-  /** Waits. @param isConnected whether the queue is that of the peer that it is connected to */
-  wait(isConnected: boolean): void {
+  /** Waits. @param canPoll whether a poll of the socket tells of that queue */
+  wait(canPoll: boolean): void {
     if (this.isWaiting) return;
     const { reactor } = this.#network;
-    const slot = isConnected ? reactor.slots.takeBare(this, 0) : -1;
+    const slot = canPoll ? reactor.slots.takeBare(this, 0) : -1;
     if (slot >= 0) {
       this.#slot = slot;
       const at = reactor.entry(Op.POLL_ADD, this.#socket.descriptor, slot);

@@ -54,8 +54,14 @@ export class Rounds implements DeadlineTarget, Starved {
   readonly #isOrdered: boolean;
   /** Whether neither rates nor bytes are limited. */
   readonly #isUnlimited: boolean;
-  readonly #room: RoomWaiter | null;
+  readonly #room: RoomWaiter;
   #joinedMost: number;
+  /** Messages that a round may have: as many as there was room for, and twice that the next time. */
+  #window = ROUND_MESSAGES;
+  /** Messages of the round that the system took. */
+  #accepted = 0;
+  /** Whether there was no room for one of them. */
+  #wasFull = false;
   #messages = 0;
   #bytes = 0;
   /** The turn in which the round began: while it lasts, nothing of it is in the ring yet. */
@@ -85,13 +91,13 @@ export class Rounds implements DeadlineTarget, Starved {
     this.#isOrdered = isOrdered;
     this.#isUnlimited = socket.owner.sendGate === null && !socket.owner.isCounted;
     this.#joinedMost = canJoin ? JOINED_MOST : 1;
-    this.outbox = new Outbox(socket, owner, !isOrdered);
-    this.#room = isOrdered ? new RoomWaiter(socket, () => owner.pump()) : null;
+    this.outbox = new Outbox(socket, owner);
+    this.#room = new RoomWaiter(socket, () => owner.pump());
   }
 
   /** Whether something is waited for: the rate limit, memory, or room in the peer's queue. */
   get isHeldUp(): boolean {
-    return this.#gated !== null || this.#isWaitingForArena || this.#room?.isWaiting === true;
+    return this.#gated !== null || this.#isWaitingForArena || this.#room.isWaiting;
   }
 
   /** Whether a datagram may leave without waiting for anything. */
@@ -102,12 +108,16 @@ export class Rounds implements DeadlineTarget, Starved {
 
   /** Notes that the system took a message. */
   progressed(): void {
-    this.#room?.progressed();
+    this.#accepted++;
+    this.#room.progressed();
   }
 
-  /** Waits until the queue that was full for a message may have room. */
+  /** Waits until the queue that was full for a message may have room: the socket's or the peer's. */
   awaitRoom(record: SendRecord): void {
-    this.#room?.wait(record.destination!.length === 0);
+    // What is put into the ring in vain costs as much as what is not.
+    if (!this.#wasFull) this.#window = this.#accepted + 1;
+    this.#wasFull = true;
+    this.#room.wait(!this.#isOrdered || record.destination!.length === 0);
   }
 
   /** Begins to put messages into the ring one behind the other. */
@@ -125,23 +135,30 @@ export class Rounds implements DeadlineTarget, Starved {
   close(): Promise<void> | null {
     if (this.#gated !== null) this.#network.reactor.disarmDeadline(this.#gated);
     this.#gated = null;
-    return this.#room === null ? null : this.#room.close();
+    return this.#room.close();
   }
 
   /** Whether one more message may be put into the ring; begins a round when it is time. */
   mayBegin(): boolean {
     const turn = this.#network.reactor.counters.values[Counter.turns];
     if (this.outbox.inFlight === 0) {
-      this.#turn = turn;
-      this.#messages = 0;
-      this.#bytes = 0;
+      this.#beginRound(turn);
       return true;
     }
-    const most = this.#isOrdered ? CHAIN_MESSAGES : ROUND_MESSAGES;
-    if (this.#messages >= most || this.#bytes >= ROUND_BYTES) return false;
+    if (this.#messages >= this.#window || this.#bytes >= ROUND_BYTES) return false;
     // Links hold together what lies side by side in the queue, and nothing else.
     if (this.#isOrdered) return this.#isChaining && this.#network.reactor.room > 0;
     return turn === this.#turn;
+  }
+
+  #beginRound(turn: number): void {
+    const most = this.#isOrdered ? CHAIN_MESSAGES : ROUND_MESSAGES;
+    if (!this.#wasFull) this.#window = Math.min(most, this.#window * 2);
+    this.#wasFull = false;
+    this.#accepted = 0;
+    this.#turn = turn;
+    this.#messages = 0;
+    this.#bytes = 0;
   }
 
   /** Puts a single datagram into the ring. @returns its record, null when it has to wait */
@@ -316,7 +333,9 @@ export class Rounds implements DeadlineTarget, Starved {
   /** Datagrams of a size that may leave joined to a destination. */
   #mostOf({ joinedBytesMax, bytesMax }: Destination, size: number): number {
     if (size === 0 || size > joinedBytesMax || this.#joinedMost === 1) return 1;
-    return Math.max(1, Math.min(this.#joinedMost, Math.floor(bytesMax / size)));
+    // A message that takes half of a small arena must not wait for the other half.
+    const room = Math.min(bytesMax, this.#network.reactor.arena.largestBytes >> 1);
+    return Math.max(1, Math.min(this.#joinedMost, Math.floor(room / size)));
   }
 
   /** Books what is about to leave. @param end behind the last item of it */

@@ -60,6 +60,8 @@ export class DatagramSender implements RoundOwner, DeadlineTarget {
   readonly #jobs: SendJob[] = [];
   /** Bytes of single datagrams that wait. */
   #queuedBytes = 0;
+  /** Jobs at the front that were singles of this round. */
+  #requeued = 0;
   #isPumping = false;
   #isClosed = false;
   #closedBy: Error | null = null;
@@ -155,10 +157,13 @@ export class DatagramSender implements RoundOwner, DeadlineTarget {
     const outbox = this.#outbox;
     const record = outbox.at(tag);
     outbox.inFlight--;
-    outbox.free(record);
-    if (result >= 0) this.#count(record);
-    else if (result === -Errno.EAGAIN) this.#rounds.awaitRoom(record);
     const { job } = record;
+    if (result >= 0) this.#count(record);
+    else if (result === -Errno.EAGAIN && !this.#isClosed) {
+      this.#rounds.awaitRoom(record);
+      if (job === null) this.#requeue(record);
+    }
+    outbox.free(record);
     if (job === null) this.#singleEnded(record, result);
     else this.#messageEnded(record, job, result);
     outbox.give(record);
@@ -182,6 +187,7 @@ export class DatagramSender implements RoundOwner, DeadlineTarget {
   pump(): void {
     const rounds = this.#rounds;
     if (rounds.isHeldUp || this.#isPumping) return;
+    this.#requeued = 0;
     this.#isPumping = true;
     rounds.beginChain();
     // Jobs without work wait for operations in flight, or are done.
@@ -256,10 +262,23 @@ export class DatagramSender implements RoundOwner, DeadlineTarget {
     counters.add(Counter.bytesSent, record.bytes);
   }
 
+  /** Makes a call that waits of a single datagram for which there was no room. */
+  #requeue(record: SendRecord): void {
+    const items = [{ data: this.#outbox.copy(record) }];
+    const job = new SendJob(items, record.destination, true);
+    job.resolve = record.resolve as SendJob["resolve"];
+    job.reject = record.reject!;
+    record.resolve = null;
+    // It was before all that wait, and behind those of its round that came back before it.
+    this.#jobs.splice(this.#requeued++, 0, job);
+  }
+
   #singleEnded(record: SendRecord, result: number): void {
+    // One that waits for room goes on as a job.
+    if (record.resolve === null) return;
     this.#socket.endWait();
     if (result >= 0) {
-      record.resolve!(record.bytes);
+      record.resolve(record.bytes);
       return;
     }
     this.counts.failed++;

@@ -6,10 +6,12 @@
 
 import type { Datagram } from "./datagram.ts";
 import { Destinations, UnresolvedName } from "./datagram_destinations.ts";
+import type { DatagramInbox } from "./datagram_inbox.ts";
 import { DatagramIterator } from "./datagram_iterator.ts";
 import type { BatchReport, DatagramData, DatagramToSend } from "./datagram_jobs.ts";
 import { DatagramReceiver } from "./datagram_receive.ts";
 import { DatagramSender } from "./datagram_send.ts";
+import { type DatagramStats, statsOf } from "./datagram_stats.ts";
 import type { ReceiveLayout } from "./datagram_template.ts";
 import { resolveDestination } from "./datagram_names.ts";
 import { badResource, busy, netError } from "./errors.ts";
@@ -29,31 +31,6 @@ import {
   parseAddress,
   type SocketAddress,
 } from "../ring/abi/address.ts";
-
-/** What an endpoint of datagrams did, and what stood in its way. */
-export interface DatagramStats {
-  /** Datagrams that arrived. */
-  readonly received: number;
-  readonly bytesReceived: number;
-  /** Datagrams that were larger than a buffer, and came without their end. */
-  readonly truncated: number;
-  /**
-   * Datagrams that the system dropped because its queue for the socket was full, as far as it told:
-   * it does with the next datagram that it takes.
-   */
-  readonly dropped: number;
-  /** Datagrams over the rate limit, which were dropped here. */
-  readonly limited: number;
-  /** Datagrams that wait for a reader. */
-  readonly waiting: number;
-  /** Datagrams that the system accepted. */
-  readonly sent: number;
-  readonly bytesSent: number;
-  /** Datagrams that it, or this library, did not accept. */
-  readonly failed: number;
-  /** Messages in which several datagrams left joined. */
-  readonly joined: number;
-}
 
 /** What an endpoint is made of; `bind` makes them. */
 export interface DatagramParts {
@@ -282,20 +259,7 @@ export abstract class DatagramSocket<A extends Deno.Addr> extends Socket
 
   /** What it did, and what stood in its way. */
   stats(): DatagramStats {
-    const { counts: received, waiting } = this.receiver.inbox;
-    const { counts: sent } = this.sender;
-    return {
-      received: received.received,
-      bytesReceived: received.bytes,
-      truncated: received.truncated,
-      dropped: received.dropped,
-      limited: received.limited,
-      waiting,
-      sent: sent.sent,
-      bytesSent: sent.bytes,
-      failed: sent.failed,
-      joined: sent.joined,
-    };
+    return statsOf(this.receiver.inbox, this.sender);
   }
 
   /**
@@ -321,6 +285,11 @@ export abstract class DatagramSocket<A extends Deno.Addr> extends Socket
   /** Closes the endpoint. @returns when the descriptor is closed */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** @ignore What it has received. */
+  get inbox(): DatagramInbox {
+    return this.receiver.inbox;
   }
 
   /** @ignore Proves that it is open. */

@@ -91,7 +91,8 @@ export function internetChecksum(bytes: Uint8Array): number {
 /**
  * Writes an echo request.
  *
- * @param isIPv6 whether it is one of ICMPv6, whose checksum covers addresses: the system fills it in
+ * @param isIPv6 whether it is one of ICMPv6, whose checksum covers addresses: the system fills it
+ * in
  */
 export function emitEchoRequest(
   echo: Omit<Echo, "kind">,

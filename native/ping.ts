@@ -29,7 +29,9 @@ import { canonicalize, canonicalizeHost, type SocketAddress } from "../ring/abi/
 import { Errno, errnoSentence } from "../ring/abi/errno.ts";
 import type { Deadline } from "../ring/deadlines.ts";
 
-/** What {@linkcode ping} takes; `timeoutMs` is how long it waits for each reply, 1000 by default. */
+/**
+ * What {@linkcode ping} takes; `timeoutMs` is how long it waits for each reply, 1000 by default.
+ */
 export interface PingOptions extends OpOptions {
   /** Requests to send, 1 to 65536; 4 unless said otherwise. */
   readonly count?: number;
@@ -94,8 +96,8 @@ const PASSING: readonly number[] = [
  * Only on the kernel backend, and the process needs CAP_NET_RAW.
  *
  * @param host an address, or a name, which is resolved first
- * @param capability must hold `raw`, `listen` for `raw://0.0.0.0` (or `raw://[::]`) and `connect` for
- * the host, and `resolve` for a name
+ * @param capability must hold `raw`, `listen` for `raw://0.0.0.0` (or `raw://[::]`) and `connect`
+ * for the host, and `resolve` for a name
  * @throws {NetError} EPERM without the privilege, ENOTSUP on other backends, ENOENT for a name that
  * does not exist
  * @throws {Deno.errors.NotCapable} when the capability does not allow it
@@ -322,7 +324,11 @@ class Round {
     return message.kind === "reply" && this.#isOurs(message, true) ? message.sequence : -1;
   }
 
-  /** Whether a request, or what came back of one, is ours. @param isWhole what is quoted may not be */
+  /**
+   * Whether a request, or what came back of one, is ours.
+   *
+   * @param isWhole whether all of it has to be there: what is quoted may be cut off
+   */
   #isOurs({ identifier, sequence, data }: Echo, isWhole: boolean): boolean {
     if (identifier !== this.#identifier || !this.#pending.has(sequence)) return false;
     if (isWhole && data.length !== this.#data.length) return false;

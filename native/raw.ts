@@ -32,8 +32,8 @@ export interface RawOptions extends Partial<DatagramOptionValues> {
    */
   readonly headerIncluded?: boolean;
   /**
-   * The types of ICMP or ICMPv6 that arrive (`ICMP_FILTER`, 0 to 31; of ICMPv6 0 to 255); all unless
-   * said otherwise.
+   * The types of ICMP or ICMPv6 that arrive (`ICMP_FILTER`, 0 to 31; of ICMPv6 0 to 255); all
+   * unless said otherwise.
    */
   readonly messageTypes?: readonly number[];
   /** Messages that the program may hold at a time, those of a batch aside; 256, up to 65536. */
@@ -48,7 +48,8 @@ export interface RawOptions extends Partial<DatagramOptionValues> {
  * A raw socket. What arrives begins with the IP header in IPv4, and behind all headers in IPv6.
  *
  * The system delivers a copy of every message of the protocol that this host receives; nothing is
- * taken away from others. Addresses have no ports: `"192.0.2.1"`, or port 0. Names are not resolved.
+ * taken away from others. Addresses have no ports: `"192.0.2.1"`, or port 0. Names are not
+ * resolved.
  *
  * Only on the kernel backend, and the process needs CAP_NET_RAW.
  *

@@ -66,6 +66,10 @@ export async function bindDatagrams(
   const leasesMax = options.leasesPerEndpoint ?? LEASES;
   requireInteger("leasesPerEndpoint", leasesMax, 1, LEASES_MAX);
   const filter = filterOf(options.rateLimiter);
+  if (authorization.network.reactor.datagramBuffers.count === 0) {
+    const detail = "the ring was made without datagramBuffers";
+    throw netError(Errno.ENOBUFS, { operation: "bind", detail });
+  }
   const opening = open(authorization, address, options);
   const opened = await authorization.scope.track(opening, null);
   const { local } = opened;

@@ -5,7 +5,7 @@ import { type ExampleServer, FLAGS, serveTree, startExample } from "./interop/ex
 import { LineClient } from "./interop/line_client.ts";
 import { runProgram } from "./interop/programs.ts";
 import { type BackendKind, REFUSALS } from "./support/backends.ts";
-import { hasProgram, skipUnless } from "./support/skip.ts";
+import { hasProgram, isRoot, skipUnless } from "./support/skip.ts";
 
 /** The demo promises to be over before. */
 const DEMO_LIMIT_MS = 15_000;
@@ -244,6 +244,80 @@ testServer("load_balancer", "spreads clients over its backends, and echoes", asy
   assertEquals([...seen].toSorted(), ["blue", "green", "red"]);
 });
 
+for (const [backend, refusal] of Object.entries(REFUSALS) as [BackendKind, string?][]) {
+  const title = `examples/udp_file_transfer sends a file [${backend}]`;
+  Deno.test(skipUnless(title, refusal === undefined, refusal ?? ""), async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      await Deno.mkdir(`${folder}/inbox`);
+      const bytes = crypto.getRandomValues(new Uint8Array(50_000));
+      await Deno.writeFile(`${folder}/file.bin`, bytes);
+      const program = new URL("examples/udp_file_transfer/main.ts", ROOT).href;
+      const flags = ["run", "--no-prompt", "--no-config", "--allow-read", ...FLAGS[backend]];
+      const receiver = new Deno.Command(Deno.execPath(), {
+        args: [...flags, "--allow-write", program, "receive", "--once", "127.0.0.1:0", "inbox"],
+        cwd: folder,
+        stdin: "null",
+        stdout: "piped",
+      }).spawn();
+      const lines = receiver.stdout.pipeThrough(new TextDecoderStream()).getReader();
+      const { value: greeting } = await lines.read();
+      assertMatch(greeting!, new RegExp(`^receiving files at 127.*, ${backend} backend\n$`));
+      const to = /127\.0\.0\.1:\d+/.exec(greeting!)![0];
+      const args = [...flags, program, "send", `${folder}/file.bin`, to];
+      const sent = await runProgram(Deno.execPath(), args);
+      assertMatch(
+        sent,
+        /^sent file\.bin: 50000 bytes in [\d.]+ s, [\d.]+ MB\/s\n.*SHA-256 \w{64}\n$/,
+      );
+      const { value: report } = await lines.read();
+      assertMatch(report!, /^127\.0\.0\.1:\d+: inbox\/file\.bin, 50000 bytes in /);
+      assertEquals((await receiver.status).code, 0);
+      await lines.cancel();
+      assertEquals(await Deno.readFile(`${folder}/inbox/file.bin`), bytes);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
+Deno.test("examples/udp_file_transfer says how it is used, and what is wrong", async () => {
+  const run = (...args: string[]) =>
+    runExample("host", "udp_file_transfer/main", args).catch(String);
+  for (const args of [[], ["send", "x"], ["fetch", "a", "b"], ["send", "a", "b", "--fast"]]) {
+    assertMatch(await run(...args), /ended with 2: usage: main\.ts send/);
+  }
+  assertMatch(await run("receive", "nowhere", "a"), /ended with 1: [^\n]*nowhere[^\n]*\n$/);
+});
+
+const NO_RAW = REFUSALS.kernel ?? (isRoot() ? undefined : "needs root");
+
+Deno.test(
+  skipUnless("examples/ping.ts asks and counts", NO_RAW === undefined, NO_RAW ?? ""),
+  async () => {
+    const output = await runExample("kernel", "ping", [
+      "-c",
+      "3",
+      "-i",
+      "0.01",
+      "-s",
+      "100",
+      "::1",
+    ]);
+    const reply = "108 bytes from ::1: icmp_seq=\\d ttl=64 time=[\\d.]+ ms\n";
+    assertMatch(output, new RegExp(`^PING ::1: 100 bytes of data\n(${reply}){3}\n`));
+    assertMatch(output, /\n3 packets transmitted, 3 received, 0% packet loss, time \d+ms\n/);
+    assertMatch(output, /\nrtt min\/avg\/max\/mdev = [\d.]+\/[\d.]+\/[\d.]+\/[\d.]+ ms\n$/);
+  },
+);
+
+Deno.test("examples/ping.ts says in one sentence what is wrong", async () => {
+  const run = (...args: string[]) => runExample("host", "ping", args).catch(String);
+  assertMatch(await run("::1"), /ended with 2: ping: open: ENOTSUP: [^\n]*raw sockets\n$/);
+  assertMatch(await run("-c", "0", "::1"), /ended with 2: ping: count must be [^\n]+\n$/);
+  assertMatch(await run("-x", "::1"), /ended with 2: usage: ping\.ts/);
+});
+
 Deno.test("two examples run by URL", async () => {
   await using tree = serveTree();
   await using echo = await startExample("echo_server", "host", tree.base);
@@ -282,3 +356,9 @@ Deno.test("the demo without --allow-ffi skips the kernel loudly", async () => {
   assertMatch(output, /Millrace on host backend/);
   assertMatch(output, /Skipped: kernel backend: .*--allow-ffi is not granted/);
 });
+
+testServer("udp_echo", "echoes to nc", async ({ port }) => {
+  const args = ["-u", "-w1", "127.0.0.1", String(port)];
+  const echoed = await runProgram("nc", args, new TextEncoder().encode("hello"));
+  assertEquals(echoed, "hello");
+}, NETCAT);

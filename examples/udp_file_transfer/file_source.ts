@@ -1,5 +1,6 @@
 /**
- * A file that is read ahead into the send window, as datagrams whose headers are still to be written.
+ * A file that is read ahead into the send window, as datagrams whose headers are still to be
+ * written.
  *
  * @module
  */
@@ -18,7 +19,12 @@ const DATAGRAM_BYTES = DATA_HEADER_BYTES + BLOCK_BYTES;
 /** Blocks that are read at a time. */
 const READ_BLOCKS = 256;
 
-/** The blocks of a file, as many at a time as the window has. */
+/**
+ * The blocks of a file, as many at a time as the window has.
+ *
+ * A block that has arrived may still wait to leave once more when the next one takes its memory.
+ * What leaves then is neither of both, and its checksum says so.
+ */
 export class FileSource {
   /** Blocks of the file. */
   readonly blocks: number;

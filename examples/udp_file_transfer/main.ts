@@ -8,14 +8,14 @@
  *   examples/udp_file_transfer/main.ts send holiday.mp4 192.0.2.1:7779
  * ```
  *
- * `--once` ends the receiver after one file, `--silence SECONDS` says how long a peer may be silent.
- * Nobody is asked who he is: let it listen where only those you trust can send. Without
+ * `--once` ends the receiver after one file, `--silence SECONDS` says how long a peer may be
+ * silent. Nobody is asked who he is: let it listen where only those you trust can send. Without
  * `--allow-ffi` it runs on plain Deno instead of io_uring.
  *
  * @module
  */
 
-import { NetError, NetworkCapability } from "../../mod.ts";
+import { NetError, NetworkCapability, SocketAddress } from "../../mod.ts";
 import { bindWithRoom } from "./endpoint.ts";
 import { hex, TransferError } from "./protocol.ts";
 import { receiveFiles, type ReceiveReport } from "./receiver.ts";
@@ -57,12 +57,22 @@ function speed(bytes: number, milliseconds: number): string {
   return `${bytes} bytes in ${seconds.toFixed(2)} s, ${rate.toFixed(1)} MB/s`;
 }
 
-async function send(file: string, to: string, silenceMs: number | undefined): Promise<void> {
+/** The one address; for a name its port, since names of the inside lead to addresses of it. */
+function ruleFor(address: string): string {
+  try {
+    return `udp://${SocketAddress.parse(address)}`;
+  } catch {
+    const [port] = /:\d+$/.exec(address) ?? [":*"];
+    return `udp://*${port}`;
+  }
+}
+
+async function send(file: string, to: string, { silenceMs }: Arguments): Promise<void> {
   // It asks for no more than it needs, to send there and to be answered.
   await using capability = await NetworkCapability.request({
-    rights: { udp: true, connect: [`udp://${to}`], listen: ["udp://*:0"], resolve: true },
+    rights: { udp: true, connect: [ruleFor(to)], listen: ["udp://*:0"], resolve: true },
   });
-  const report = await sendFile(file, to, capability, { silenceMs, signal: untilInterrupted() });
+  const report = await sendFile(file, to, capability, { silenceMs, signal: interrupted });
   const { bytes, milliseconds, blocks, transmissions, hash } = report;
   const again = blocks === 0 ? 0 : (transmissions / blocks - 1) * 100;
   console.log(`sent ${report.name}: ${speed(bytes, milliseconds)}`);
@@ -75,16 +85,12 @@ async function receive(
   { isOnce, silenceMs }: Arguments,
 ): Promise<void> {
   await using capability = await NetworkCapability.request({
-    rights: { udp: true, connect: ["udp://*:*"], listen: [`udp://${address}`], resolve: true },
+    rights: { udp: true, connect: ["udp://*:*"], listen: [ruleFor(address)], resolve: true },
   });
   await using endpoint = await bindWithRoom(address, capability);
   console.log(`receiving files at ${endpoint.localName}, ${capability.backend.kind} backend`);
   const files = isOnce ? 1 : undefined;
-  const signal = untilInterrupted();
-  await receiveFiles(endpoint, folder, { silenceMs, files, signal, onReport: tell })
-    .catch((error) => {
-      if (error !== signal.reason) throw error;
-    });
+  await receiveFiles(endpoint, folder, { silenceMs, files, signal: interrupted, onReport: tell });
 }
 
 function tell({ from, name, path, bytes, milliseconds, error }: ReceiveReport): void {
@@ -93,19 +99,20 @@ function tell({ from, name, path, bytes, milliseconds, error }: ReceiveReport): 
 }
 
 /** Ctrl-C: the peer is told, and nothing unfinished stays. */
-function untilInterrupted(): AbortSignal {
-  const controller = new AbortController();
-  Deno.addSignalListener("SIGINT", () => controller.abort(new Error("interrupted")));
-  return controller.signal;
-}
+const controller = new AbortController();
+const interrupted = controller.signal;
+Deno.addSignalListener("SIGINT", () => controller.abort("interrupted"));
 
 const parsed = readArguments(Deno.args);
-const { words: [command, first, second], silenceMs } = parsed;
+const { words: [command, first, second] } = parsed;
 try {
-  if (command === "send") await send(first, second, silenceMs);
+  if (command === "send") await send(first, second, parsed);
   else if (command === "receive") await receive(first, second, parsed);
   else fail(USAGE, 2);
 } catch (error) {
-  if (error instanceof TransferError || error instanceof NetError) fail(error.message, 1);
+  const isExpected = error instanceof TransferError || error instanceof NetError ||
+    error instanceof TypeError;
+  if (isExpected) fail(error.message, 1);
+  if (error === interrupted.reason) fail("interrupted", 1);
   throw error;
 }

@@ -4,8 +4,8 @@
  * A loss says little about congestion where radio links lose packets at random, and halving the
  * rate at each, as TCP once did, would bring a transfer to a crawl. So the rate follows what is
  * _delivered_ (the idea of BBR): time is cut into epochs, the best delivery rate of the last epochs
- * is what the path can take, and blocks leave at that rate. Every eighth epoch tries a quarter more.
- * Only when much is lost, which no radio link does, the rate goes down.
+ * is what the path can take, and blocks leave at that rate. Every eighth epoch tries a quarter
+ * more. Only when much is lost, which no radio link does, the rate goes down.
  *
  * ```text
  *   STARTING  twice the rate each epoch, until three epochs bring no more, or much is lost
@@ -14,9 +14,9 @@
  * ```
  *
  * What may be on its way is bounded by twice the delivery rate times the round trip, and some slack
- * for programs that wait for a processor, so that a queue in front of a slow link stays short. Where
- * bursts of that size are lost, in a short queue, they shrink. Time is an argument: no clock, no
- * timer.
+ * for programs that wait for a processor, so that a queue in front of a slow link stays short.
+ * Where bursts of that size are lost, in a short queue, they shrink. Time is an argument: no clock,
+ * no timer.
  *
  * @module
  */

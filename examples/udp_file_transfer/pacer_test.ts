@@ -130,7 +130,9 @@ function simulate(path: Path, blocks: number, random: Random): Outcome {
 /** How long the link would take without any loss. */
 const IDEAL_MS = 3_000;
 
-/** Sends what the link carries in that time. @returns Its share of the capacity, beside the rest. */
+/**
+ * Sends what the link carries in that time. @returns Its share of the capacity, beside the rest.
+ */
 function fill(path: Path, random: Random): Outcome & { readonly share: number } {
   const blocks = Math.ceil(path.rate * IDEAL_MS);
   const outcome = simulate(path, blocks, random);

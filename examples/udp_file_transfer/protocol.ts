@@ -189,7 +189,7 @@ export function seal(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
 
 /** @param token What the receiver's challenge said, null before there was one. */
 export function writeOffer(token: Uint8Array | null, offer: Offer): Uint8Array<ArrayBuffer> {
-  const name = new TextEncoder().encode(offer.name).subarray(0, NAME_BYTES_MAX);
+  const name = new TextEncoder().encode(offer.name);
   const bytes = begin(Kind.OFFER, token ?? NO_KEY, KEY_BYTES + 8 + name.length);
   const view = new DataView(bytes.buffer);
   bytes.set(offer.key, BODY_AT);

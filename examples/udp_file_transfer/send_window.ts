@@ -2,9 +2,9 @@
  * What became of each block that was sent.
  *
  * Every DATA message has a number of its own, its _transmission_, also when its block was sent
- * before. An acknowledgement names the latest one that arrived; what was sent well before it and has
- * not arrived is lost. Unlike with numbers of blocks alone, that finds lost retransmissions too, and
- * every acknowledgement measures a round trip.
+ * before. An acknowledgement names the latest one that arrived; what was sent well before it and
+ * has not arrived is lost. Unlike with numbers of blocks alone, that finds lost retransmissions
+ * too, and every acknowledgement measures a round trip.
  *
  * @module
  */
@@ -13,7 +13,9 @@ import { type Acknowledgement, WINDOW_BLOCKS } from "./protocol.ts";
 
 /** Transmissions whose fate is not known: more than blocks, since some were overtaken. */
 const LOG = 2 * WINDOW_BLOCKS;
-/** So many later transmissions must have arrived before one is taken to be lost (RFC 9002, 6.1.1). */
+/**
+ * So many later transmissions must have arrived before one is taken to be lost (RFC 9002, 6.1.1).
+ */
 const REORDERING_LEAST = 3;
 const REORDERING_MOST = 1024;
 /** Or so many round trips must have passed (RFC 9002, 6.1.2). */
@@ -60,6 +62,11 @@ export class SendWindow {
   /** Whether a transmission can be noted. */
   get hasRoom(): boolean {
     return this.transmissions - this.#oldest < LOG;
+  }
+
+  /** Whether there may be blocks to send again. */
+  get hasLost(): boolean {
+    return this.#lost.length > 0;
   }
 
   /** The next block to send again, undefined when there is none. */

@@ -81,6 +81,9 @@ export async function sendFile(
     throw new TransferError("file", `${path} has too many bytes`);
   }
   const name = path.slice(path.lastIndexOf("/") + 1);
+  if (new TextEncoder().encode(name).length > protocol.NAME_BYTES_MAX) {
+    throw new TransferError("file", `the name of ${path} is too long`);
+  }
   const isIPv6 = to.startsWith("[");
   await using endpoint = await bindWithRoom(isIPv6 ? "[::]:0" : "0.0.0.0:0", capability);
   await endpoint.connect(to);
@@ -238,8 +241,8 @@ class Sender {
   #restMs(now: number): number {
     const { silenceMs } = this.#settings;
     const pacer = this.#pacer;
-    const canSend = this.#phase === Phase.SENDING && this.#fresh() !== undefined &&
-      this.#window.inFlight < pacer!.flight;
+    const canSend = this.#phase === Phase.SENDING && this.#window.inFlight < pacer!.flight &&
+      (this.#window.hasLost || this.#fresh() !== undefined);
     const restMs = Math.min(this.#expiresAt, this.#heardAt + silenceMs) - now;
     return Math.max(0, canSend ? Math.min(restMs, pacer!.delayMs) : restMs);
   }

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { controlBytes, controlSpace, writeControl } from "./control.ts";
+import { controlBytes, controlSpace, findControl, readWord, writeControl } from "./control.ts";
 
 function memory(): Int32Array<SharedArrayBuffer> {
   return new Int32Array(new SharedArrayBuffer(256));
@@ -37,4 +37,35 @@ Deno.test("a header that is cut off, too short or too long is no message", () =>
   words[0] = 20;
   words[1] = 1;
   assertEquals(controlBytes(words, 0, 64), -1);
+});
+
+Deno.test("a message is found by its kind, wherever it is among others", () => {
+  const words = memory();
+  const bytes = new Uint8Array(words.buffer);
+  const kinds = [[0, 8, 12], [1, 1, 16], [17, 104, 4]] as const;
+  const places: number[] = [];
+  let at = 8;
+  for (const [level, type, length] of kinds) {
+    places.push(writeControl(words, at, level, type, length));
+    at += controlSpace(length);
+  }
+  assertEquals(kinds.map(([level, type]) => findControl(bytes, 8, at, level, type)), places);
+  assertEquals(findControl(bytes, 8, at, 17, 8), -1);
+  assertEquals(findControl(bytes, 8, at - 8, 17, 104), -1, "it is cut off");
+  assertEquals(findControl(bytes, 8, 8, 0, 8), -1);
+});
+
+Deno.test("lengths that make no sense end the search", () => {
+  for (const length of [0, 15, -1, -2_147_483_648]) {
+    const words = memory();
+    writeControl(words, 0, 0, 8, 12);
+    writeControl(words, controlSpace(12), 1, 1, 16);
+    words[0] = length;
+    assertEquals(findControl(new Uint8Array(words.buffer), 0, 64, 1, 1), -1);
+  }
+});
+
+Deno.test("a word is read in the machine's order, wherever it is", () => {
+  const bytes = Uint8Array.of(0, 0x78, 0x56, 0x34, 0x92);
+  assertEquals(readWord(bytes, 1), 0x92345678 | 0);
 });

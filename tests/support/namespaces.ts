@@ -1,6 +1,6 @@
 /**
- * Network namespaces and the cables between them: networks of a test's own, with routers, losses and
- * dead hosts, that nobody else can see. They need root on Linux, `ip` and
+ * Network namespaces and the cables between them: networks of a test's own, with routers, losses
+ * and dead hosts, that nobody else can see. They need root on Linux, `ip` and
  * `sysctl` (Debian's iproute2 and procps).
  *
  * @module

@@ -45,6 +45,14 @@ export class Workplace implements AsyncDisposable {
     return path;
   }
 
+  /** Makes a file of zeros, which take no room. @returns Its path. */
+  async sparse(name: string, bytes: number): Promise<string> {
+    const path = `${this.root}/${name}`;
+    await Deno.writeFile(path, new Uint8Array());
+    await Deno.truncate(path, bytes);
+    return path;
+  }
+
   /** Names in the inbox, hidden ones too. */
   received(): string[] {
     return [...Deno.readDirSync(this.inbox)].map(({ name }) => name).sort();
@@ -88,13 +96,14 @@ export class Reception implements AsyncDisposable {
     capability: NetworkCapability,
     folder: string,
     options: ReceiveFilesOptions = {},
+    address = "127.0.0.1:0",
   ): Promise<Reception> {
-    const reception = new Reception(await bindWithRoom("127.0.0.1:0", capability));
+    const reception = new Reception(await bindWithRoom(address, capability));
     reception.#run(folder, options);
     return reception;
   }
 
-  /** `127.0.0.1:port`. */
+  /** The address, as text. */
   get name(): string {
     return this.#endpoint.localName;
   }

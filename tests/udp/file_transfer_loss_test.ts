@@ -144,7 +144,7 @@ for (const [backend, megabytes] of [["kernel", 100], ["host", scale(20, 100)]] a
 
 testLoss("a receiver that is killed is noticed", "kernel", async (scene) => {
   const { sending, receiving, place } = scene;
-  const path = await place.file("large.bin", 500 * MEGABYTE);
+  const path = await place.sparse("large.bin", 2000 * MEGABYTE);
   const receiver = new Run(receiving, "kernel", ["receive", RECEIVER, place.inbox]);
   await receiver.greeting;
   const sender = new Run(sending, "kernel", ["send", path, RECEIVER]);
@@ -158,7 +158,7 @@ testLoss("a receiver that is killed is noticed", "kernel", async (scene) => {
 
 testLoss("a sender that is killed leaves nothing at the receiver", "kernel", async (scene) => {
   const { sending, receiving, place } = scene;
-  const path = await place.file("large.bin", 500 * MEGABYTE);
+  const path = await place.sparse("large.bin", 2000 * MEGABYTE);
   const args = ["receive", "--once", "--silence", "1", RECEIVER, place.inbox];
   const receiver = new Run(receiving, "kernel", args);
   await receiver.greeting;

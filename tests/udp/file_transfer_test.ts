@@ -52,6 +52,21 @@ testOnBackends("a name with spaces and letters of all kinds stays as it is", asy
   await place.assertArrived(name);
 });
 
+testOnBackends("over IPv6", async (capability) => {
+  await using place = await Workplace.create();
+  await using reception = await Reception.start(capability, place.inbox, {}, "[::1]:0");
+  await sendFile(await place.file("file", MEGABYTE), reception.name, capability);
+  await place.assertArrived("file");
+});
+
+testOnBackends("a name is looked up", async (capability) => {
+  await using place = await Workplace.create();
+  await using reception = await Reception.start(capability, place.inbox);
+  const { address: { port } } = reception;
+  await sendFile(await place.file("file", 10_000), `localhost:${port}`, capability);
+  await place.assertArrived("file");
+});
+
 testOnBackends("several senders at a time", async (capability) => {
   await using place = await Workplace.create();
   await using reception = await Reception.start(capability, place.inbox, { files: 4 });
@@ -105,7 +120,7 @@ testOnBackends("a receiver that falls silent is given up", async (capability) =>
   await using reception = await Reception.start(capability, place.inbox);
   await using relay = await FaultyRelay.start(capability, reception.address, {}, new Random(SEED));
   relay.onForward = (count) => relay.isCut ||= count > 300;
-  const path = await place.file("file", 50 * MEGABYTE);
+  const path = await place.sparse("file", 50 * MEGABYTE);
   const { address: { hostname, port } } = relay;
   const sending = sendFile(path, `${hostname}:${port}`, capability, { silenceMs: 700 });
   assertEquals((await failure(sending)).code, "timed out");
@@ -119,7 +134,7 @@ testOnBackends("a sender that falls silent leaves nothing behind", async (capabi
   await using reception = await Reception.start(capability, place.inbox, { silenceMs: 700 });
   await using relay = await FaultyRelay.start(capability, reception.address, {}, new Random(SEED));
   relay.onForward = (count) => relay.isCut ||= count > 300;
-  const path = await place.file("file", 50 * MEGABYTE);
+  const path = await place.sparse("file", 50 * MEGABYTE);
   const { address: { hostname, port } } = relay;
   const giveUp = new AbortController();
   const sending = sendFile(path, `${hostname}:${port}`, capability, { signal: giveUp.signal });
@@ -133,7 +148,7 @@ testOnBackends("a sender that falls silent leaves nothing behind", async (capabi
 testOnBackends("a sender that gives up says so", async (capability) => {
   await using place = await Workplace.create();
   await using reception = await Reception.start(capability, place.inbox);
-  const path = await place.file("file", 50 * MEGABYTE);
+  const path = await place.sparse("file", 50 * MEGABYTE);
   const giveUp = new AbortController();
   const sending = sendFile(path, reception.name, capability, {
     signal: giveUp.signal,
@@ -151,7 +166,7 @@ testOnBackends("a sender that gives up says so", async (capability) => {
 testOnBackends("a receiver that is stopped says so", async (capability) => {
   await using place = await Workplace.create();
   await using reception = await Reception.start(capability, place.inbox);
-  const path = await place.file("file", 50 * MEGABYTE);
+  const path = await place.sparse("file", 50 * MEGABYTE);
   const stopped = Promise.withResolvers<void>();
   const sending = sendFile(path, reception.name, capability, {
     onProgress: () => reception.stop().then(stopped.resolve),
@@ -202,7 +217,7 @@ testOnBackends("a file that is too large is refused before its first byte", asyn
 testOnBackends("a file that becomes shorter meanwhile is told to both", async (capability) => {
   await using place = await Workplace.create();
   await using reception = await Reception.start(capability, place.inbox);
-  const path = await place.file("file", 50 * MEGABYTE);
+  const path = await place.sparse("file", 50 * MEGABYTE);
   const sending = sendFile(path, reception.name, capability, {
     onProgress: () => Deno.truncateSync(path, 1000),
   });
@@ -286,6 +301,7 @@ testOnBackends("a disk that is full is told to the sender", async (capability) =
     const { code, message } = await failure(sendFile(path, reception.name, capability));
     assertEquals(code, "stopped");
     assert(/cannot be written: No space left/.test(message), message);
+    await reception.reported(1);
     assertEquals(place.received(), []);
     // Smaller ones still fit.
     await sendFile(await place.file("small", 1000), reception.name, capability);
