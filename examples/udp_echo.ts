@@ -25,20 +25,16 @@ await using endpoint = await UdpEndpoint.bind(address, capability, { rateLimiter
 console.log(`echoing on ${endpoint.localName}, ${capability.backend.kind} backend`);
 Deno.addSignalListener("SIGINT", () => endpoint.close());
 
-for (;;) {
-  try {
-    for await (const batch of endpoint.receiveMany()) {
-      // Datagrams leave from where they are; the batch ends when the next one is asked for.
-      const replies = batch.map((datagram) => ({ data: datagram, to: datagram.remoteAddr }));
-      const { failed } = await endpoint.sendBatch(replies);
-      for (const { error } of failed) console.error(String(error));
-    }
-    break;
-  } catch (error) {
-    // An error of the network is not the end of the endpoint.
-    if (!(error instanceof NetError)) throw error;
-    console.error(error.message);
+try {
+  for await (const batch of endpoint.receiveMany()) {
+    // Datagrams leave from where they are; the batch ends when the next one is asked for.
+    const replies = batch.map((datagram) => ({ data: datagram, to: datagram.remoteAddr }));
+    const { failed } = await endpoint.sendBatch(replies);
+    for (const { error } of failed) console.error(String(error));
   }
+} catch (error) {
+  // It may be closed while replies are on their way.
+  if (!(error instanceof NetError && error.code === "EBADF")) throw error;
 }
 const { received, sent, dropped, limited } = endpoint.stats();
 console.log(`received ${received}, sent ${sent}, dropped ${dropped}, over the limit ${limited}`);

@@ -206,7 +206,7 @@ export class DatagramReceiver implements CompletionTarget, DeadlineTarget, Starv
     reader: BatchReader | null,
     options: OpOptions | undefined,
   ): Promise<Value> {
-    if (this.resolve !== null) return {
+    if (this.resolve !== null) {
       return Promise.reject(busy("receive", "the last call still waits", this.#names()));
     }
     const refusal = this.#socket.admit("receive");

@@ -37,6 +37,44 @@ Deno.test("entries of one macrotask go out in one enter, and owners are told", (
   assertEquals(reactor.inFlight, 0);
 });
 
+Deno.test("who asked for it is told once, after all completions of the turn", () => {
+  const { driver, reactor } = scriptedReactor();
+  const target = new Results();
+  const seen: number[][] = [];
+  const awaitEnd = {
+    onCompletion: (tag: number, result: number) => {
+      target.onCompletion(tag, result);
+      if (seen.length === 0) reactor.atTurnEnd({ onTurnEnd: () => seen.push([...target.results]) });
+    },
+  };
+  begin(reactor, awaitEnd);
+  begin(reactor, target);
+  driver.turn();
+  for (const [index, entry] of [...driver.taken].entries()) driver.complete(entry, index);
+  driver.turn();
+  assertEquals(seen, [[0, 1]]);
+  begin(reactor, target);
+  driver.turn();
+  driver.complete(driver.taken.at(-1)!, 2);
+  driver.turn();
+  assertEquals(target.results, [0, 1, 2]);
+  assertEquals(seen, [[0, 1]], "the next turn is nobody's");
+});
+
+Deno.test("the room is what the submission queue takes at once", () => {
+  const { driver, reactor } = scriptedReactor();
+  const { room } = reactor;
+  assert(room > 0);
+  begin(reactor, new Results());
+  assertEquals(reactor.room, room - 1);
+  while (reactor.room > 0) begin(reactor, new Results());
+  assertEquals(reactor.spilled, 0);
+  begin(reactor, new Results());
+  assertEquals(reactor.spilled, 1);
+  driver.turn();
+  assert(reactor.room > 0);
+});
+
 Deno.test("an idle reactor spins a few turns, sleeps, and runs again when it is woken", () => {
   const { driver, reactor } = scriptedReactor({ spinTurns: 3 });
   const target = new Results();
