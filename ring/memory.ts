@@ -159,19 +159,10 @@ export class RingMemory {
   readonly words: Words;
   /** All of it as 16-bit words. */
   readonly halves: HalfWords;
-  /**
-   * All of it as bytes, for copies in and out. Where there is an alias that is not shared they go
-   * through it: copies to shared memory that are not aligned take several times as long.
-   */
-  readonly bytes: Uint8Array<ArrayBufferLike>;
+  /** All of it as bytes. */
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
 
-  private constructor(
-    buffer: SharedArrayBuffer,
-    plan: MemoryPlan,
-    skew: number,
-    base: number,
-    alias: ArrayBufferLike,
-  ) {
+  private constructor(buffer: SharedArrayBuffer, plan: MemoryPlan, skew: number, base: number) {
     this.buffer = buffer;
     this.plan = plan;
     this.at = layOut(plan, skew);
@@ -179,7 +170,7 @@ export class RingMemory {
     const even = buffer.byteLength & ~3;
     this.words = new Int32Array(buffer, 0, even >> 2);
     this.halves = new Uint16Array(buffer, 0, even >> 1);
-    this.bytes = new Uint8Array(alias);
+    this.bytes = new Uint8Array(buffer);
   }
 
   /**
@@ -187,16 +178,11 @@ export class RingMemory {
    *
    * @param locate gives the address of the buffer's first byte where the consumer is a kernel;
    * regions are then aligned to its pages
-   * @param alias gives a view of the buffer that is not shared; it must not outlive the memory
    * @throws {RangeError} when a size is out of its range, naming it
    */
-  static create(
-    plan: MemoryPlan,
-    locate?: (buffer: SharedArrayBuffer) => number,
-    alias?: (buffer: SharedArrayBuffer) => ArrayBuffer,
-  ): RingMemory {
+  static create(plan: MemoryPlan, locate?: (buffer: SharedArrayBuffer) => number): RingMemory {
     const slack = locate === undefined ? 0 : PAGE_BYTES;
-    return RingMemory.adopt(RingMemory.allocate(plan, slack), plan, locate, alias);
+    return RingMemory.adopt(RingMemory.allocate(plan, slack), plan, locate);
   }
 
   /**
@@ -215,16 +201,15 @@ export class RingMemory {
     buffer: SharedArrayBuffer,
     plan: MemoryPlan,
     locate?: (buffer: SharedArrayBuffer) => number,
-    alias?: (buffer: SharedArrayBuffer) => ArrayBuffer,
   ): RingMemory {
     const base = locate === undefined ? 0 : locate(buffer);
     const skew = (PAGE_BYTES - (base % PAGE_BYTES)) % PAGE_BYTES;
-    return new RingMemory(buffer, plan, skew, base, alias === undefined ? buffer : alias(buffer));
+    return new RingMemory(buffer, plan, skew, base);
   }
 
   /** Views memory that another thread allocated, as a software consumer does. */
   static attach(handle: MemoryHandle): RingMemory {
-    return new RingMemory(handle.buffer, handle.plan, handle.skew, 0, handle.buffer);
+    return new RingMemory(handle.buffer, handle.plan, handle.skew, 0);
   }
 
   /** What to post to another thread so that it can {@linkcode RingMemory.attach}. */

@@ -9,7 +9,6 @@ import { Descriptors } from "./descriptors.ts";
 import { KernelDriver } from "./driver.ts";
 import { type Libc, openLibc } from "./libc.ts";
 import {
-  alias,
   BEST_ATTEMPTS,
   explainSetup,
   isRecentEnough,
@@ -50,8 +49,8 @@ export async function openKernelDriver(options: DriverOptions): Promise<DriverOu
   }
   const descriptors = new Descriptors(libc, table);
   const memory = ledger === undefined
-    ? RingMemory.create(plan, locate, alias)
-    : RingMemory.adopt(ledger.ring.buffer, plan, locate, alias);
+    ? RingMemory.create(plan, locate)
+    : RingMemory.adopt(ledger.ring.buffer, plan, locate);
   try {
     const ring = startRing(libc, memory, BEST_ATTEMPTS, options.without);
     if (typeof ring === "number") return refuse(table, explainSetup(-ring));

@@ -279,12 +279,6 @@ export function registerBufferRings(libc: Libc, fd: number, memory: RingMemory):
   return 0;
 }
 
-/** A view of a shared buffer that is not shared, for {@linkcode RingMemory.create}. */
-export function alias(buffer: SharedArrayBuffer): ArrayBuffer {
-  const pointer = Deno.UnsafePointer.create(BigInt(addressOf(buffer)));
-  return aliasOf(pointer!, buffer.byteLength);
-}
-
 /** The address of a shared buffer, for {@linkcode RingMemory.create}. */
 export function locate(buffer: SharedArrayBuffer): number {
   return addressOf(buffer);
