@@ -10,7 +10,7 @@
  */
 
 import { printMachine } from "./support.ts";
-import { ZeroCopyBuffer } from "../native/zero_copy_buffer.ts";
+import { ZeroCopyBuffer } from "../native/packet/zero_copy_buffer.ts";
 
 printMachine();
 

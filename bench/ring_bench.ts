@@ -6,7 +6,7 @@
  */
 
 import { BACKENDS, open, printMachine } from "./support.ts";
-import { IoUring } from "../native/io_uring.ts";
+import { IoUring } from "../native/io_uring/io_uring.ts";
 import { Reactor } from "../ring/reactor.ts";
 import { openDriver } from "../drivers/mod.ts";
 import { planOf } from "../native/ring_options.ts";

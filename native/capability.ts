@@ -5,23 +5,23 @@
  */
 
 import { Authorization } from "./authorization.ts";
-import { connect } from "./connect.ts";
+import { connect } from "./stream/connect.ts";
 import { notCapable, unsupported } from "./errors.ts";
-import { listen } from "./listen.ts";
-import type { ListenOptions } from "./listen_options.ts";
+import { listen } from "./listener/listen.ts";
+import type { ListenOptions } from "./listener/listen_options.ts";
 import { Network } from "./network.ts";
 import { checkTimeout } from "./operation.ts";
-import { checkKeys } from "./options.ts";
+import { checkKeys } from "./options/options.ts";
 import { resolveName, type ResolveOptions } from "./resolver.ts";
 import { ledgerPlanOf, type RingOptions } from "./ring_options.ts";
 import { Scope } from "./scope.ts";
-import type { TcpEndpoint } from "./tcp_endpoint.ts";
-import type { ConnectOptions, TcpStream } from "./tcp_stream.ts";
-import type { UnixDatagramEndpoint } from "./datagram_unix.ts";
-import type { UdpEndpoint } from "./udp.ts";
-import { bindDatagrams, type BindOptions } from "./udp_open.ts";
-import type { UnixEndpoint, UnixListenOptions } from "./unix_endpoint.ts";
-import type { UnixConnectOptions, UnixStream } from "./unix_stream.ts";
+import type { TcpEndpoint } from "./tcp/tcp_endpoint.ts";
+import type { ConnectOptions, TcpStream } from "./tcp/tcp_stream.ts";
+import type { UnixDatagramEndpoint } from "./datagram/datagram_unix.ts";
+import type { UdpEndpoint } from "./datagram/udp.ts";
+import { bindDatagrams, type BindOptions } from "./datagram/udp_open.ts";
+import type { UnixEndpoint, UnixListenOptions } from "./unix/unix_endpoint.ts";
+import type { UnixConnectOptions, UnixStream } from "./unix/unix_stream.ts";
 import { type BackendName, openDriver } from "../drivers/mod.ts";
 import {
   type AddressInput,

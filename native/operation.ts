@@ -4,8 +4,8 @@
  * @module
  */
 
-import { checkKeys } from "./options.ts";
-import type { OpOptions } from "./stream_receive.ts";
+import { checkKeys } from "./options/options.ts";
+import type { OpOptions } from "./stream/stream_receive.ts";
 
 const OPERATION_KEYS: readonly string[] = ["signal", "timeoutMs"];
 const TIMEOUT_MAX_MS = 2 ** 40;

@@ -31,7 +31,7 @@ interface Block {
  *
  * @example
  * ```ts
- * import type { TcpStream } from "./tcp_stream.ts";
+ * import type { TcpStream } from "./tcp/tcp_stream.ts";
  * async function echoOnce(stream: TcpStream): Promise<void> {
  *   using buffer = stream.allocBuffer(64 * 1024);
  *   const count = await stream.recvZeroCopy(buffer);

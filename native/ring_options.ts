@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkKeys } from "./options.ts";
+import { checkKeys } from "./options/options.ts";
 import type { FeatureMask } from "../drivers/mod.ts";
 import type { LedgerHandle } from "../ring/descriptor_table.ts";
 import { checkPlan, type MemoryPlan } from "../ring/memory.ts";

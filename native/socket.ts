@@ -6,8 +6,8 @@
  */
 
 import type { Network } from "./network.ts";
-import { getOption, setOption, type SocketKind } from "./options.ts";
-import type { StreamMeter } from "./stream_meter.ts";
+import { getOption, setOption, type SocketKind } from "./options/options.ts";
+import type { StreamMeter } from "./stream/stream_meter.ts";
 import type { AddressFamily } from "../ring/abi/address.ts";
 import type { Authority, CountedLimit, RateGate } from "../ring/authority/mod.ts";
 

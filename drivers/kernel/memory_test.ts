@@ -12,7 +12,7 @@ const REFUSAL = kernelRefusal();
  */
 const PROGRAM = `
   import { NetworkCapability } from "MOD";
-  import { IoUring } from "ROOT/native/io_uring.ts";
+  import { IoUring } from "ROOT/native/io_uring/io_uring.ts";
   import { Random } from "ROOT/tests/support/seed.ts";
   const random = new Random(Number(Deno.env.get("MILLRACE_SEED")));
   const rights = { tcp: true, listen: true, connect: true, ring: true };

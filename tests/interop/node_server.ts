@@ -6,7 +6,7 @@
 
 import type { Server } from "node:http";
 import type { NetworkCapability, TcpEndpoint } from "../../mod.ts";
-import { toNodeSocket } from "../../native/node_socket.ts";
+import { toNodeSocket } from "../../native/node/node_socket.ts";
 
 /** A Node server that is fed by an endpoint. */
 export interface FedServer extends AsyncDisposable {

@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import { WebSocket, WebSocketServer } from "ws";
 import { type FedServer, feed } from "./node_server.ts";
 import { testOnBackends } from "../support/backends.ts";
-import { toNodeSocket } from "../../native/node_socket.ts";
+import { toNodeSocket } from "../../native/node/node_socket.ts";
 import type { NetworkCapability } from "../../mod.ts";
 
 const BIG_BYTES = 1_000_000;

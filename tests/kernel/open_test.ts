@@ -238,7 +238,7 @@ testKernel(
       const { stdout, stderr, code } = await runProgram(
         `
         import { NetworkCapability } from "MOD";
-        import { IoUring } from "ROOT/native/io_uring.ts";
+        import { IoUring } from "ROOT/native/io_uring/io_uring.ts";
         const request = { backend: "kernel", rights: { ring: true } };
         const capability = await NetworkCapability.request(request);
         const pools = [];

@@ -50,20 +50,20 @@ const PROGRAMS: readonly [name: string, isAlive: boolean, source: string][] = [
   [
     "a wait of the expert layer",
     true,
-    `const { IoUring } = await import("ROOT/native/io_uring.ts");
+    `const { IoUring } = await import("ROOT/native/io_uring/io_uring.ts");
      (await IoUring.create(8, { capability: await open() })).waitCqes(1);`,
   ],
   [
     "an expert's entry that nobody waits for",
     false,
-    `const { IoUring } = await import("ROOT/native/io_uring.ts");
+    `const { IoUring } = await import("ROOT/native/io_uring/io_uring.ts");
      const ring = await IoUring.create(8, { capability: await open() });
      ring.submitTimeout(100_000, 1); ring.submit();`,
   ],
   [
     "an expert's wait that was aborted",
     false,
-    `const { IoUring } = await import("ROOT/native/io_uring.ts");
+    `const { IoUring } = await import("ROOT/native/io_uring/io_uring.ts");
      const ring = await IoUring.create(8, { capability: await open() });
      await ring.waitCqes(1, { signal: AbortSignal.timeout(30) }).catch(() => {});`,
   ],

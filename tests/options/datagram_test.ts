@@ -13,7 +13,7 @@ import {
   getOption,
   type OptionTarget,
   setOption,
-} from "../../native/options.ts";
+} from "../../native/options/options.ts";
 import { Sock } from "../../ring/abi/opcodes.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "../../ring/abi/sockaddr.ts";
 import { kernelRefusal } from "../support/kernel.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { NetError } from "../../native/errors.ts";
-import { ZeroCopyBuffer } from "../../native/zero_copy_buffer.ts";
+import { ZeroCopyBuffer } from "../../native/packet/zero_copy_buffer.ts";
 import { scale, SEED, withSeed } from "../support/seed.ts";
 import {
   LONGEST_BYTES,

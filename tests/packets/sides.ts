@@ -6,8 +6,8 @@
  */
 
 import { createHash, type Hash } from "node:crypto";
-import type { Packet, PacketHandle } from "../../native/zero_copy_buffer.ts";
-import { ZeroCopyBuffer } from "../../native/zero_copy_buffer.ts";
+import type { Packet, PacketHandle } from "../../native/packet/zero_copy_buffer.ts";
+import { ZeroCopyBuffer } from "../../native/packet/zero_copy_buffer.ts";
 import { Random } from "../support/seed.ts";
 
 /** Ways to push. */

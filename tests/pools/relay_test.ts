@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { NetworkCapability, type TcpStream } from "../../mod.ts";
-import { Session } from "../../native/balancer_session.ts";
+import { Session } from "../../native/balance/balancer_session.ts";
 import { connectPair } from "../support/backends.ts";
 import { onEachRing, sequence, SequenceCheck, until, within } from "./fixtures.ts";
 

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { internetChecksum } from "../../native/icmp.ts";
-import { readPacket } from "../../native/ip_header.ts";
+import { internetChecksum } from "../../native/raw/icmp.ts";
+import { readPacket } from "../../native/raw/ip_header.ts";
 import { type NetworkCapability, RawEndpoint } from "../../mod.ts";
 
 /** How it answers. */

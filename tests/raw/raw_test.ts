@@ -13,8 +13,8 @@ import {
   type RawOptions,
   SocketAddress,
 } from "../../mod.ts";
-import { emitEchoRequest } from "../../native/icmp.ts";
-import { readPacket } from "../../native/ip_header.ts";
+import { emitEchoRequest } from "../../native/raw/icmp.ts";
+import { readPacket } from "../../native/raw/ip_header.ts";
 import { RIGHTS, testRaw } from "./fixtures.ts";
 
 /** RFC 3692 gives it to experiments. */

@@ -9,7 +9,7 @@ import { kernelRefusal } from "./kernel.ts";
 import { assertNoLeaks } from "./leaks.ts";
 import { skipUnless } from "./skip.ts";
 import { NetworkCapability } from "../../native/capability.ts";
-import type { TcpStream } from "../../native/tcp_stream.ts";
+import type { TcpStream } from "../../native/tcp/tcp_stream.ts";
 
 /** The backends, by the name of the request. */
 export type BackendKind = "kernel" | "host";

@@ -1,5 +1,5 @@
 /**
- * Connects to names, in a network of its own: `native/connect_test.ts` starts it in namespaces
+ * Connects to names, in a network of its own: `native/stream/connect_test.ts` starts it in namespaces
  * where it finds the addresses and the hosts file that {@linkcode SETUP} makes. It prints one line
  * of JSON for each {@linkcode Outcome}.
  *

@@ -7,9 +7,9 @@
 
 import { Network } from "../../native/network.ts";
 import { Scope } from "../../native/scope.ts";
-import { UdpEndpoint } from "../../native/udp.ts";
-import { UnixDatagramEndpoint } from "../../native/datagram_unix.ts";
-import { NAME_ROOMS } from "../../native/datagram_template.ts";
+import { UdpEndpoint } from "../../native/datagram/udp.ts";
+import { UnixDatagramEndpoint } from "../../native/datagram/datagram_unix.ts";
+import { NAME_ROOMS } from "../../native/datagram/datagram_template.ts";
 import { SocketAddress } from "../../ring/abi/address.ts";
 import { controlBytes, controlSpace, writeControl } from "../../ring/abi/control.ts";
 import { CMSGHDR, IOVEC, MSGHDR, RECVMSG_OUT } from "../../ring/abi/layout.ts";

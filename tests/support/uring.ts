@@ -6,7 +6,7 @@
 
 import { assert } from "@std/assert";
 import { NetworkCapability } from "../../native/capability.ts";
-import { IoUring, type IoUringOptions } from "../../native/io_uring.ts";
+import { IoUring, type IoUringOptions } from "../../native/io_uring/io_uring.ts";
 import { Op } from "../../ring/abi/opcodes.ts";
 import type { NetworkRights } from "../../ring/authority/mod.ts";
 import { kernelRefusal } from "./kernel.ts";

@@ -6,7 +6,7 @@
  */
 
 import { NetworkCapability } from "../../native/capability.ts";
-import { IoUring } from "../../native/io_uring.ts";
+import { IoUring } from "../../native/io_uring/io_uring.ts";
 import type { LedgerHandle } from "../../ring/descriptor_table.ts";
 
 /** What the parent posts. */

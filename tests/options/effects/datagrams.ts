@@ -12,7 +12,7 @@ import {
   type DatagramOptionValues,
   type OptionTarget,
   setOptions,
-} from "../../../native/options.ts";
+} from "../../../native/options/options.ts";
 import { parseAddress } from "../../../ring/abi/address.ts";
 import { Errno } from "../../../ring/abi/errno.ts";
 import { W_ADDRESS, W_LENGTH } from "../../../ring/abi/layout.ts";
