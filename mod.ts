@@ -78,7 +78,7 @@ export type {
 export { BatchedSender, type BatchedSenderOptions } from "./native/datagram/batched_sender.ts";
 export type { PartialBatchError } from "./native/datagram/datagram_errors.ts";
 export type { JoinOptions, Membership } from "./native/datagram/udp_membership.ts";
-export type { BindOptions } from "./native/datagram/udp_open.ts";
+export type { AdoptDatagramOptions, BindOptions } from "./native/datagram/datagram_options.ts";
 export type { Socket } from "./native/socket.ts";
 export type { Lease } from "./native/lease.ts";
 export { RingBuffer } from "./native/ring_buffer.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-export { openDriver, reapWorker } from "./open.ts";
+export { openDriver, openPrivateDriver, reapWorker } from "./open.ts";
 export { WAKE_PLAN } from "./options.ts";
 export type { ReapReport } from "./kernel/reap.ts";
 export type {

@@ -6,8 +6,11 @@
  */
 
 import type { ReapReport } from "./kernel/reap.ts";
+import { HostWorkerDriver } from "./host/worker_driver.ts";
 import type { DriverOptions, DriverOutcome, DriverRequest } from "./options.ts";
 import { DescriptorTable, type LedgerHandle, LedgerState } from "../ring/descriptor_table.ts";
+import type { RingDriver } from "../ring/driver.ts";
+import type { MemoryPlan } from "../ring/memory.ts";
 
 async function openKernel(options: DriverOptions): Promise<DriverOutcome> {
   const { openKernelDriver } = await import("./kernel/mod.ts");
@@ -41,14 +44,31 @@ export async function openDriver(request: DriverRequest): Promise<DriverOutcome>
 }
 
 /**
+ * Opens a second ring that a thread may block on: one of the same backend where it has such rings,
+ * else one of the host backend in a Worker, which can look names up at least.
+ *
+ * @param driver the backend
+ * @param plan the sizes of the ring
+ * @returns the driver, which takes entries at once; should its consumer not start, all of them fail
+ * @throws {Error} when there can be none, saying why
+ */
+export function openPrivateDriver(driver: RingDriver, plan: MemoryPlan): RingDriver {
+  // Only what starts the Worker is loaded with this module: what it runs is not.
+  return driver.openPrivate?.(plan) ?? HostWorkerDriver.startPrivate(plan, driver);
+}
+
+/**
  * Closes what a terminated Worker left open on the ring of a ledger.
  *
  * @returns what was closed, or null when the Worker's thread still runs
  */
 export async function reapWorker(ledger: LedgerHandle): Promise<ReapReport | null> {
-  const { state } = new DescriptorTable(ledger.table);
+  const table = new DescriptorTable(ledger.table);
   // Only kernel rings use the table: Deno itself closes everything that is its own.
-  if (state !== LedgerState.OPEN) return { rings: 0, descriptors: 0, arrived: 0 };
+  if (table.state !== LedgerState.OPEN) {
+    table.askToLeave(true);
+    return { rings: 0, descriptors: 0, arrived: 0 };
+  }
   const { reapDescriptors } = await import("./kernel/mod.ts");
   return await reapDescriptors(ledger);
 }

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { runProgram } from "../tests/support/programs.ts";
 import { RingMemory } from "../ring/memory.ts";
 import { Errno } from "../ring/abi/errno.ts";
 import { AF_INET, AF_INET6, decodeSockaddr } from "../ring/abi/sockaddr.ts";
@@ -9,7 +10,15 @@ import {
   W_OFFSET,
   W_OPERATION_FLAGS,
 } from "../ring/abi/layout.ts";
-import { completeResolve, readName, resolveName, writeResolved } from "./resolve.ts";
+import { ResolveFlag } from "../ring/abi/opcodes.ts";
+import {
+  completeResolve,
+  completeReverse,
+  readName,
+  resolveName,
+  reverseName,
+  writeResolved,
+} from "./resolve.ts";
 
 function memory(): RingMemory {
   return RingMemory.create({
@@ -83,4 +92,74 @@ Deno.test("completeResolve() executes an entry", async () => {
   assertEquals(await running, 1);
   assertEquals(decodeSockaddr(ring.bytes, offset + 256, 16).host, "127.0.0.1");
   assertEquals(await run(), -Errno.EINVAL);
+});
+
+Deno.test("the canonical name of a name without aliases is the name itself", async () => {
+  const outcome = await resolveName("localhost", AF_INET | ResolveFlag.CANONICAL);
+  assertEquals(outcome, { name: "localhost" });
+  const unknown = await resolveName("millrace.invalid", ResolveFlag.CANONICAL);
+  assertEquals(unknown, { name: "millrace.invalid" });
+  assertEquals(await resolveName("localhost", 99 | ResolveFlag.CANONICAL), {
+    errno: Errno.EAFNOSUPPORT,
+  });
+});
+
+Deno.test("an address of the hosts file has its name, one of nobody has none", async () => {
+  assertEquals(await reverseName("127.0.0.1"), "localhost");
+  const nobody = await reverseName("192.0.2.77");
+  assert(nobody === Errno.ENOENT || nobody === Errno.EAGAIN, String(nobody));
+  assert(typeof await reverseName("no address") === "number");
+});
+
+Deno.test("without a grant a lookup is EACCES, and nobody is asked", async () => {
+  const program = `
+    import { resolveName, reverseName } from "ROOT/drivers/resolve.ts";
+    console.log(JSON.stringify([
+      await resolveName("localhost", 0),
+      await resolveName("localhost", 1 << 16),
+      await reverseName("127.0.0.1"),
+      await reverseName("::1"),
+    ]));
+  `;
+  const none = await runProgram(program, { flags: ["--no-prompt"] });
+  assertEquals(JSON.parse(none.stdout), [{ errno: 13 }, { errno: 13 }, 13, 13]);
+  const flags = ["--no-prompt", "--allow-net=localhost,127.0.0.1,[::1]"];
+  const some = JSON.parse((await runProgram(program, { flags })).stdout);
+  assert("addresses" in some[0]);
+  // Nothing but the name is granted: neither the hosts file nor a server of the DNS.
+  assertEquals(some.slice(1, 3), [{ name: "localhost" }, "localhost"]);
+  assert(some[3] !== 13, "an IPv6 address is granted in brackets");
+});
+
+Deno.test("a name that finds no room is ENAMETOOLONG", () => {
+  const ring = memory();
+  const offset = ring.at.arena;
+  assertEquals(writeResolved(ring, { offset, capacityBytes: 9 }, { name: "localhost" }), 9);
+  assertEquals(new TextDecoder().decode(ring.bytes.slice(offset, offset + 9)), "localhost");
+  const short = { offset, capacityBytes: 8 };
+  assertEquals(writeResolved(ring, short, { name: "localhost" }), -Errno.ENAMETOOLONG);
+});
+
+Deno.test("completeReverse() executes an entry", async () => {
+  const ring = memory();
+  const offset = ring.at.arena;
+  ring.bytes.set([127, 0, 0, 1], offset);
+  const entry = new Int32Array(16);
+  const run = (length: number, room: number, at = offset) => {
+    entry[W_ADDRESS] = at;
+    entry[W_LENGTH] = length;
+    entry[W_OFFSET] = offset + 64;
+    entry[W_FILE_INDEX] = room;
+    return new Promise<number>((done) => completeReverse(ring, entry, 0, done));
+  };
+  const running = run(4, 64);
+  // The entry is free as soon as the call has returned.
+  entry.fill(0);
+  assertEquals(await running, 9);
+  assertEquals(new TextDecoder().decode(ring.bytes.slice(offset + 64, offset + 73)), "localhost");
+  assertEquals(await run(4, 8), -Errno.ENAMETOOLONG);
+  assertEquals(await run(5, 64), -Errno.EINVAL);
+  assertEquals(await run(16, 64, ring.bytes.length - 8), -Errno.EFAULT);
+  const unspecified = await run(16, 64, offset + 128);
+  assert(unspecified === -Errno.ENOENT || unspecified === -Errno.EAGAIN, String(unspecified));
 });

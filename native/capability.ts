@@ -19,10 +19,11 @@ import type { TcpEndpoint } from "./tcp/tcp_endpoint.ts";
 import type { ConnectOptions, TcpStream } from "./tcp/tcp_stream.ts";
 import type { UnixDatagramEndpoint } from "./datagram/datagram_unix.ts";
 import type { UdpEndpoint } from "./datagram/udp.ts";
-import { bindDatagrams, type BindOptions } from "./datagram/udp_open.ts";
+import type { BindOptions } from "./datagram/datagram_options.ts";
+import { bindDatagrams } from "./datagram/udp_open.ts";
 import type { UnixEndpoint, UnixListenOptions } from "./unix/unix_endpoint.ts";
 import type { UnixConnectOptions, UnixStream } from "./unix/unix_stream.ts";
-import { type BackendName, openDriver } from "../drivers/mod.ts";
+import { type BackendName, openDriver, openPrivateDriver } from "../drivers/mod.ts";
 import {
   type AddressInput,
   isHostPort,
@@ -33,6 +34,8 @@ import {
 import { Authority, AuthorityDenied, type NetworkRights } from "../ring/authority/mod.ts";
 import { Counter } from "../ring/counters.ts";
 import type { LedgerHandle } from "../ring/descriptor_table.ts";
+import type { RingDriver } from "../ring/driver.ts";
+import type { MemoryPlan } from "../ring/memory.ts";
 
 /** What {@linkcode NetworkCapability.request} takes. */
 export interface CapabilityRequest {
@@ -163,6 +166,17 @@ export class NetworkCapability implements AsyncDisposable {
   /** @ignore What opens sockets for it works with. */
   get authorization(): Authorization {
     return this.#authorization;
+  }
+
+  /**
+   * Opens a ring beside the capability's own, which a thread may block on.
+   *
+   * @ignore For `posix/`, which judges with {@linkcode NetworkCapability.authorization}.
+   * @param plan the sizes of the ring
+   * @throws {Error} when there can be none, saying why
+   */
+  openPrivateDriver(plan: MemoryPlan): RingDriver {
+    return openPrivateDriver(this.#network.reactor.driver, plan);
   }
 
   /** Listens on a Unix socket: see {@linkcode UnixEndpoint.create}. */

@@ -23,6 +23,8 @@ interface Block {
   holders: number;
   /** Operations that ended although the system still sends from it. */
   locks: number;
+  /** Whether the program gave it back, and every slice of it with it. */
+  isReleased: boolean;
 }
 
 /**
@@ -67,7 +69,8 @@ export class RingBuffer implements Disposable {
 
   /** @ignore Makes a buffer of a block that was taken already. */
   static at(home: BufferHome, offset: number, length: number, index: number): RingBuffer {
-    return new RingBuffer({ home, offset, holders: 1, locks: 0 }, offset, length, index, true);
+    const block: Block = { home, offset, holders: 1, locks: 0, isReleased: false };
+    return new RingBuffer(block, offset, length, index, true);
   }
 
   /** @ignore Takes a block for a socket's operations, counted against its capability's limit. */
@@ -102,15 +105,15 @@ export class RingBuffer implements Disposable {
    * @throws {TypeError} after release, and while {@linkcode RingBuffer.isSending}
    */
   get bytes(): Uint8Array<ArrayBufferLike> {
-    if (!this.#isHeld) throw new TypeError("bytes: the buffer was released");
+    if (!this.isHeld) throw new TypeError("bytes: the buffer was released");
     if (this.isSending) throw new TypeError("bytes: the system still sends from the buffer");
     this.#view ??= new Uint8Array(this.#block.home.memory.buffer, this.offset, this.length);
     return this.#view;
   }
 
-  /** Whether it was not released. */
+  /** Whether neither it nor what it is a slice of was released. */
   get isHeld(): boolean {
-    return this.#isHeld;
+    return this.#isHeld && !this.#block.isReleased;
   }
 
   /**
@@ -140,13 +143,18 @@ export class RingBuffer implements Disposable {
     if (!isInside) {
       throw new RangeError(`slice: ${start} to ${end} is not inside 0 to ${this.length}`);
     }
-    if (!this.#isHeld) throw new TypeError("slice: the buffer was released");
+    if (!this.isHeld) throw new TypeError("slice: the buffer was released");
     return new RingBuffer(this.#block, this.offset + start, end - start, this.index, false);
   }
 
   /** @ignore Whether one pin keeps the memory of both. */
   sharesBlock(other: RingBuffer): boolean {
     return this.#block === other.#block;
+  }
+
+  /** @ignore Whether it is held, given that another one is whose memory it shares. */
+  isHeldWith(other: RingBuffer): boolean {
+    return this.#isHeld && this.#block === other.#block;
   }
 
   /** @ignore Keeps the memory for an operation in flight, whatever the program releases. */
@@ -174,7 +182,9 @@ export class RingBuffer implements Disposable {
     if (!this.#isHeld) return;
     this.#isHeld = false;
     // A slice shares its parent's hold.
-    if (this.#isWhole) this.unpin();
+    if (!this.#isWhole) return;
+    this.#block.isReleased = true;
+    this.unpin();
   }
 
   /** Releases it. */

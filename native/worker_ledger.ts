@@ -31,6 +31,9 @@ const liveMemory: Set<LedgerHandle> = new Set();
  * ended, however it ended, the parent reaps. One ledger serves one capability of one Worker, or one
  * `IoUring` of it.
  *
+ * A Worker that blocks in a call of `posix/mod.ts` is not ended by `Worker.terminate()`, which Deno
+ * carries out on the Worker's event loop. Reaping ends it, within 100 ms.
+ *
  * On `host` there is nothing to reap: Deno closes a Worker's own sockets.
  *
  * Not covered: a descriptor between the system call that made it and the next instruction, which

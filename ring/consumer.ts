@@ -13,6 +13,7 @@ import {
   raiseFlag,
   storeRelease,
   wake,
+  wakeAll,
   type Words,
 } from "./barrier.ts";
 import type { RingGeometry } from "./geometry.ts";
@@ -140,7 +141,8 @@ export class RingConsumer {
 
   #wakeProgram(): void {
     const flags = loadAcquire(this.#words, this.#geometry.cqFlags);
-    if ((flags & CqRingFlag.NEED_WAKEUP) !== 0) wake(this.#words, this.#geometry.cqTail);
+    // A park that the program has left behind must not take the wake-up of the one it is in.
+    if ((flags & CqRingFlag.NEED_WAKEUP) !== 0) wakeAll(this.#words, this.#geometry.cqTail);
   }
 }
 
@@ -157,4 +159,10 @@ export function awaitCompletion(
   timeoutMs: number,
 ): Promise<unknown> | null {
   return parkAsync(geometry.words, geometry.cqTail, seenTail, timeoutMs);
+}
+
+/** Blocks the program's thread until a software consumer posts, at most one park. */
+export function parkForCompletion(geometry: RingGeometry, timeoutMs: number): void {
+  const { words, cqHead, cqTail } = geometry;
+  park(words, cqTail, loadAcquire(words, cqHead), timeoutMs);
 }

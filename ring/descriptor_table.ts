@@ -63,6 +63,8 @@ const W_SLOTS = 17;
 const W_MAPPED = 18;
 /** Pipes that come to their end when their ring has. */
 const W_ENDS = 24;
+/** Whether the parent wants the Worker to end. */
+const W_LEAVE = 26;
 const W_BITS = 32;
 const HIGH = 4294967296;
 
@@ -121,6 +123,19 @@ export class DescriptorTable implements DescriptorLedger {
     if (before !== LedgerState.FRESH) return false;
     this.#words[W_THREAD] = thread;
     return true;
+  }
+
+  /**
+   * Asks the Worker to end: a thread that blocks hears of nothing else, `Worker.terminate()`
+   * included. @param isAsked false takes it back
+   */
+  askToLeave(isAsked: boolean): void {
+    storeRelease(this.#words, W_LEAVE, isAsked ? 1 : 0);
+  }
+
+  /** Whether the parent wants the Worker to end. */
+  get isAskedToLeave(): boolean {
+    return loadAcquire(this.#words, W_LEAVE) !== 0;
   }
 
   /** Says that nothing is left to reap. */

@@ -6,7 +6,9 @@
  */
 
 import type { RingGeometry } from "./geometry.ts";
-import type { RingMemory } from "./memory.ts";
+import type { MemoryPlan, RingMemory } from "./memory.ts";
+import type { Staging } from "./staging.ts";
+import type { SystemCalls } from "./system_calls.ts";
 
 /** What a driver calls to run the reactor. */
 export interface DriverHost {
@@ -67,6 +69,12 @@ export interface RingDriver {
   readonly registrar?: RingRegistrar;
   /** Where open descriptors are recorded; null where nobody reaps them. */
   readonly ledger: DescriptorLedger | null;
+  /** The system calls beside the ring, where the consumer is the kernel that this program runs on. */
+  readonly systemCalls?: SystemCalls;
+  /** Memory beside the ring that entries may send from; null or missing where they may not. */
+  readonly staging?: Staging | null;
+  /** Why no entry is consumed any more; undefined while entries are. */
+  readonly failure?: string;
   /** Empty turns to spin through before sleeping. */
   readonly spinTurns: number;
   /** Busy turns between two {@linkcode RingDriver.breathe}, 0 for never. */
@@ -93,6 +101,8 @@ export interface RingDriver {
   defer(isBusy: boolean): void;
   /** Runs a turn after everything else in the event loop had its chance. */
   breathe(): void;
+  /** Says that the program itself does something before the event loop comes round. */
+  noteWork?(): void;
   /**
    * Prepares to be woken by the next completion.
    *
@@ -100,6 +110,25 @@ export interface RingDriver {
    * @returns false when completions are there already
    */
   sleep(alive: boolean): boolean;
+  /**
+   * Blocks the calling thread until completions may be there, where the consumer is another one.
+   *
+   * @param timeoutMs upper bound in milliseconds, at most 100
+   */
+  park?(timeoutMs: number): void;
+  /**
+   * Ends this Worker where its parent asked for it, by its ledger. Whoever blocks calls it every now
+   * and then: `Worker.terminate()` does not reach a thread that does not come back to its event loop.
+   */
+  leaveIfAsked?(): void;
+  /**
+   * Opens a second ring of the same backend that a thread may block on. It takes entries at once;
+   * should its consumer not start, all of them fail, and {@linkcode RingDriver.failure} says why.
+   *
+   * @param plan the sizes of the ring
+   * @throws {Error} when there can be none, saying why
+   */
+  openPrivate?(plan: MemoryPlan): RingDriver;
   /** Says whether the process must stay alive, while asleep. */
   keepAlive(alive: boolean): void;
   /** Milliseconds on a monotonic clock; virtual where time is. */

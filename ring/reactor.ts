@@ -87,6 +87,8 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
   #turnEnds: TurnEnd[] = [];
   /** Nothing is in flight any more, and no timer may be. */
   #isClosing = false;
+  /** The consumer is gone. */
+  #hasFailed = false;
   #overflowsAtClose = 0;
   #timeoutSlot = -1;
   #timeoutAt = Infinity;
@@ -94,6 +96,8 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
   /** Asked for while a turn ran: the next one must follow. */
   #kicked = false;
   #breathing = false;
+  /** The event loop must come round before the next turn, whatever there is to do. */
+  #mustBreathe = false;
   #inTurn = false;
   #quietTurns = 0;
   #busyTurns = 0;
@@ -265,6 +269,7 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
 
   /** Makes sure that a turn will run. */
   kick(): void {
+    if (this.#breathing && !this.#kicked) this.#goOn();
     this.#kicked = true;
     if (this.#scheduled || this.isClosed) return;
     this.#scheduled = true;
@@ -273,6 +278,8 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
 
   /** {@inheritDoc DriverHost.wake} */
   wake(): void {
+    // The event loop came round.
+    this.#busyTurns = 0;
     if (this.isClosed || (this.#scheduled && !this.#breathing)) return;
     this.counters.add(Counter.wakes, 1);
     this.run();
@@ -294,6 +301,29 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     }
   }
 
+  /**
+   * Runs one turn for a caller that blocks its thread, and parks the thread when nothing came of it.
+   * The driver must be one that can park.
+   *
+   * @param limitMs the longest to park, in milliseconds
+   */
+  turn(limitMs: number): void {
+    if (this.isClosed || this.#inTurn) return;
+    // Once the thread comes back to its event loop, a turn there goes on with what is in flight.
+    this.kick();
+    this.#kicked = false;
+    this.#inTurn = true;
+    let count = 0;
+    try {
+      count = this.#cycle();
+    } finally {
+      this.#inTurn = false;
+    }
+    if (count > 0 || this.#kicked) return;
+    const untilDeadlineMs = this.#deadlines.next - this.driver.now();
+    this.driver.park!(Math.min(limitMs, Math.max(0, untilDeadlineMs)));
+  }
+
   /** Resolves when nothing is in flight any more. */
   async whenIdle(): Promise<void> {
     while (this.inFlight > 0 && !this.isClosed) {
@@ -309,7 +339,9 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     await this.whenIdle();
     this.#isClosing = true;
     // Entries that nobody awaits are no operations in flight: a CLOSE among them must go out too.
-    while (!this.isClosed && (this.#timeoutSlot >= 0 || this.#hasUnsubmitted)) {
+    while (
+      !this.isClosed && !this.#hasFailed && (this.#timeoutSlot >= 0 || this.#hasUnsubmitted)
+    ) {
       if (this.#timeoutSlot >= 0) this.cancel(this.#timeoutSlot);
       this.kick();
       await new Promise<void>((resolve) => this.#idle.push(resolve));
@@ -373,7 +405,13 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
   /** What the consumer did not take is submitted again by the next turn. */
   #resubmit(entered: number): void {
     if (entered < 0 && !TRANSIENT.has(entered)) {
-      throw new Error(`the ring cannot be entered: errno ${-entered}`);
+      if (this.driver.failure === undefined) {
+        throw new Error(`the ring cannot be entered: errno ${-entered}`);
+      }
+      // Nobody will complete them.
+      this.#hasFailed = true;
+      this.slots.failAll(entered);
+      return;
     }
     if (this.#main.publish() === 0) return;
     this.#kicked = true;
@@ -408,13 +446,24 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     // can be unreferenced; a deferred turn cannot.
     if (count > 0) this.#busyTurns++;
     if (breathe > 0 && (this.#busyTurns >= breathe || this.references === 0)) {
-      this.#busyTurns = 0;
+      this.#mustBreathe = this.#busyTurns >= breathe;
       this.#breathing = true;
       this.driver.keepAlive(this.references > 0);
       this.driver.breathe();
     } else {
       this.driver.defer(count > 0);
     }
+  }
+
+  /** The program has more for a ring that waits for the event loop. */
+  #goOn(): void {
+    if (this.#mustBreathe || this.references === 0) {
+      this.driver.noteWork?.();
+      return;
+    }
+    // It had nothing to do: whoever awaits one call after the other must not wait each time.
+    this.#breathing = false;
+    this.driver.defer(true);
   }
 
   #publishBuffers(buffers: ProvidedBuffers): void {

@@ -159,6 +159,27 @@ Deno.test("a reactor breathes every few busy turns, and always while unreference
   assert(!driver.isAlive);
 });
 
+Deno.test("who awaits one call after the other waits for the event loop every few turns only", () => {
+  const { driver, reactor } = scriptedReactor({ breatheTurns: 3, spinTurns: 20 });
+  Object.assign(driver, { noteWork: () => driver.calls.push("noteWork") });
+  const caller = { onCompletion: () => reactor.dereference() };
+  const callOnce = (): string[] => {
+    driver.calls.length = 0;
+    reactor.reference();
+    begin(reactor, caller);
+    driver.turn();
+    driver.complete(driver.taken[0], 0);
+    // Nothing keeps the process alive now: the ring breathes.
+    driver.turn();
+    return driver.calls.filter((call) => ["defer", "breathe", "noteWork"].includes(call));
+  };
+  const [goesOn, waits] = [["defer", "defer", "breathe"], ["noteWork", "defer", "breathe"]];
+  for (const expected of [goesOn, goesOn, goesOn, waits, goesOn, goesOn, waits]) {
+    assertEquals(callOnce(), expected);
+  }
+  assert(!driver.isAlive);
+});
+
 Deno.test("what the consumer did not take, for a while, is submitted again", () => {
   for (const refusal of [-Errno.EAGAIN, -Errno.EBUSY, -Errno.EINTR, 0, 1]) {
     const { driver, reactor } = scriptedReactor({ spinTurns: 0 });

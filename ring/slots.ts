@@ -165,6 +165,15 @@ export class Slots {
     target.onCompletion(tag, result, flags, slot);
   }
 
+  /** Completes every operation in flight: its consumer is gone. */
+  failAll(result: number): void {
+    for (let slot = 0; slot < this.capacity; slot++) {
+      if (this.#targets[slot] !== ignored) {
+        this.dispatch(slot, this.#generations[slot], result, 0);
+      }
+    }
+  }
+
   #release(slot: number): void {
     this.#targets[slot] = ignored;
     this.#generations[slot] = (this.#generations[slot] + 1) | 0;

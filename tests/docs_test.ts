@@ -72,6 +72,7 @@ function readBlocks(document: string): Block[] {
       file: `${document.replaceAll("/", "_").replace(/\.md$/, "")}/${name}`,
       source: code
         .replaceAll('"./mod.ts"', JSON.stringify(new URL("mod.ts", ROOT).href))
+        .replaceAll('"./posix/mod.ts"', JSON.stringify(new URL("posix/mod.ts", ROOT).href))
         .replaceAll(/"127\.0\.0\.1:[1-9]\d*"/g, '"127.0.0.1:0"'),
       printed: [...code.matchAll(/console\.log\(.*\); \/\/ (.+)$/gm)].map(([, said]) => said),
     });

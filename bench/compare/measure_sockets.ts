@@ -75,7 +75,7 @@ export async function measureSent(
   load: SendLoad,
   options: Options,
 ): Promise<Outcome> {
-  const { bytes, ports } = load;
+  const { bytes, ports, whole } = load;
   const sink = new RunningProcess(stage.load("udp_sink", { bytes, ports }), true);
   try {
     const listening = await sink.line(REPORT_MS);
@@ -83,6 +83,7 @@ export async function measureSent(
       options: {
         bytes,
         ports: listening.replace("listening ", ""),
+        whole: whole === true ? 1 : 0,
         seconds: options.seconds,
         warmup: options.warmupSeconds,
       },

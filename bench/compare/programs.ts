@@ -9,6 +9,9 @@ export type Role = "echo" | "udpReceive" | "udpSend" | "file";
 export const TITLES: Readonly<Record<PeerName, string>> = {
   millrace: "Millrace",
   millraceHost: "Millrace host",
+  posix: "Millrace posix",
+  posixEpoll: "Millrace posix epoll",
+  libcFfi: "libc by FFI",
   cSockets: "C",
   cUring: "C io_uring",
   cEpoll: "C epoll",
@@ -77,6 +80,12 @@ export function commandOf(
       return [...millrace, pathOf("peers/millrace.ts"), "--backend", "kernel"];
     case "echo millraceHost":
       return [...deno, pathOf("peers/millrace.ts"), "--backend", "host"];
+    case "echo posix":
+      return [...millrace, pathOf("peers/millrace_posix.ts"), "--style", "blocking"];
+    case "echo posixEpoll":
+      return [...millrace, pathOf("peers/millrace_posix.ts"), "--style", "epoll"];
+    case "echo libcFfi":
+      return [...millrace, pathOf("peers/libc_ffi.ts")];
     case "echo denoListen":
       return [...deno, pathOf("peers/deno_listen.ts")];
     case "echo cUring":

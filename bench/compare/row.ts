@@ -4,6 +4,9 @@
 export const PEERS = [
   "millrace",
   "millraceHost",
+  "posix",
+  "posixEpoll",
+  "libcFfi",
   "cSockets",
   "cUring",
   "cEpoll",
@@ -50,6 +53,8 @@ export type Load =
     readonly kind: "udpSend";
     readonly bytes: number;
     readonly ports: number;
+    /** They lie behind one another in one buffer; else each has memory of its own. */
+    readonly whole?: boolean;
   }
   | {
     /** A file from the peer, whole, again and again. */

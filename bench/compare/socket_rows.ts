@@ -1,4 +1,4 @@
-/** The rows of the kernel's other sockets: datagrams, files and Unix sockets. */
+/** The rows of the kernel's other sockets, and of its calls: datagrams, files, Unix sockets, posix. */
 import { atLeast, type Load, type PeerName, type Row } from "./row.ts";
 
 const DATAGRAMS = {
@@ -10,7 +10,7 @@ const FILE_BYTES = 100_000_000;
 /** So many of them are the largest message of 64 KB that the loopback interface has to cut. */
 const CUT_BYTES = 1191;
 
-/** Rows of datagrams, files and Unix sockets, in the order of a run. */
+/** Rows of datagrams, files, Unix sockets and `posix/`, in the order of a run. */
 export const SOCKET_ROWS: readonly Row[] = [
   receive("udpin64", "64 B, one peer that sends GSO", {
     kind: "udpReceive",
@@ -38,8 +38,10 @@ export const SOCKET_ROWS: readonly Row[] = [
     mode: "cut",
   }, { c: 0.95, deno: 1.5 }),
   sendToOne("udpout64", 64, ["deno", "bun", "bunDgram"]),
-  // C itself sends 12 times what Bun does of these.
-  sendToOne("udpout1200", 1200, ["deno"]),
+  // Of these C itself sends 16 times what Deno does, and 6 times what Bun does.
+  sendToOne("udpout1200", 1200, []),
+  sendWhole("udpout64whole", 64),
+  sendWhole("udpout1200whole", 1200),
   {
     name: "udpout64x64",
     title: "UDP send, 64 B, 64 destinations in turn",
@@ -71,6 +73,22 @@ export const SOCKET_ROWS: readonly Row[] = [
     headline: { metric: "messagesPerSecond", unit: "messages/s", more: true },
     goals: [atLeast("messagesPerSecond", "denoListen", 1.3)],
   },
+  {
+    name: "posixping",
+    title: "Blocking ping-pong, 64 B, 1 connection, load never sleeps",
+    load: { kind: "echo", connections: 1, bytes: 64, spin: true },
+    peers: ["posix", "libcFfi"],
+    headline: { metric: "messagesPerSecond", unit: "messages/s", more: true },
+    goals: [{ peer: "posix", metric: "messagesPerSecond", against: "libcFfi", atLeast: 0.8 }],
+  },
+  {
+    name: "posixepoll",
+    title: "Echo by epoll, 64 B, 64 connections",
+    load: { kind: "echo", connections: 64, bytes: 64 },
+    peers: ["posixEpoll", "cEpoll"],
+    headline: { metric: "messagesPerSecond", unit: "messages/s", more: true },
+    goals: [{ peer: "posixEpoll", metric: "messagesPerSecond", against: "cEpoll", atLeast: 0.9 }],
+  },
 ];
 
 function receive(
@@ -89,6 +107,18 @@ function receive(
       atLeast("datagramsPerSecond", "cSockets", bounds.c),
       ...(bounds.deno === undefined ? [] : [atLeast("datagramsPerSecond", "deno", bounds.deno)]),
     ],
+  };
+}
+
+/** C names the buffer in an iovec and copies nothing; Millrace has it in ring memory. */
+function sendWhole(name: string, bytes: number): Row {
+  return {
+    name,
+    title: `UDP send, ${bytes} B, one destination, all of them slices of one buffer`,
+    load: { kind: "udpSend", bytes, ports: 1, whole: true },
+    peers: ["millrace", "cSockets"],
+    headline: DATAGRAMS,
+    goals: [atLeast("datagramsPerSecond", "cSockets", 0.9)],
   };
 }
 

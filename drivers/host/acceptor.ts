@@ -11,6 +11,9 @@ import { errnoOf } from "./errors.ts";
 import type { Machine, ReadinessListener } from "./machine.ts";
 import { type Operation, type OperationOwner, OperationQueue } from "./operation.ts";
 
+/** Connections that are accepted ahead for a poll that wants to be told of each. */
+const AHEAD_MAX = 16;
+
 /** Makes a virtual descriptor of a connection, and tells the operation's program its address. */
 export type Adopt = (operation: Operation, conn: Deno.Conn) => number;
 
@@ -28,8 +31,8 @@ export class Acceptor implements OperationOwner {
   readonly #waiting = new OperationQueue();
   readonly #onAccepted: (conn: Deno.Conn) => void;
   readonly #onFailure: (error: unknown) => void;
-  /** Accepted by Deno when nobody waited, or when there was no descriptor for it. */
-  #held: Deno.Conn | null = null;
+  /** Accepted by Deno when nobody waited, or when there was no descriptor for them. */
+  readonly #held: Deno.Conn[] = [];
   #isAccepting = false;
   #isClosed = false;
   #onReleased: (() => void) | null = null;
@@ -56,20 +59,28 @@ export class Acceptor implements OperationOwner {
 
   /** Whether an accept would complete at once. */
   get hasWaiting(): boolean {
-    return this.#held !== null;
+    return this.#held.length > 0;
   }
 
   /** Begins an accept. */
   accept(operation: Operation): void {
     if (this.#isClosed) return this.#machine.complete(operation, -Errno.EINVAL, 0);
+    const { serial, ioprio } = operation;
     this.#waiting.push(operation);
     this.#machine.park(operation, this);
     this.#pump();
+    if ((ioprio & IoPrio.ACCEPT_DONTWAIT) !== 0 && operation.serial === serial) {
+      this.#expireSoon(operation);
+    }
   }
 
-  /** Has a connection accepted ahead, for polls. */
-  want(): void {
-    if (this.#held === null) this.#accept();
+  /**
+   * Has a connection accepted ahead, for polls.
+   *
+   * @param isMore whether to be told of those behind it, too
+   */
+  want(isMore: boolean): void {
+    if (this.#held.length < (isMore ? AHEAD_MAX : 1)) this.#accept();
   }
 
   /** {@inheritDoc OperationOwner.cancel} */
@@ -84,8 +95,7 @@ export class Acceptor implements OperationOwner {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.listener.close();
-    this.#held?.close();
-    this.#held = null;
+    for (const conn of this.#held.splice(0)) conn.close();
     for (let next = this.#waiting.head; next !== null; next = this.#waiting.head) {
       this.#waiting.remove(next);
       this.#machine.complete(next, result, 0);
@@ -98,9 +108,26 @@ export class Acceptor implements OperationOwner {
     else released();
   }
 
+  /** There is no asking whether a connection waits. */
+  #expireSoon(operation: Operation): void {
+    const { serial } = operation;
+    this.#machine.outstanding++;
+    this.#machine.rounds.after(() => {
+      this.#machine.outstanding--;
+      if (operation.serial !== serial) return;
+      this.#waiting.remove(operation);
+      this.#machine.complete(operation, -Errno.EAGAIN, 0);
+    });
+  }
+
   #pump(): void {
-    if (this.#held !== null) this.#deliver();
-    if (this.#waiting.head !== null && this.#held === null) this.#accept();
+    if (this.#held.length > 0) {
+      const before = this.#held.length;
+      this.#deliver();
+      // A poll must see a connection go in order to see the next one come.
+      if (this.#held.length < before) this.#readiness.onReadiness();
+    }
+    if (this.#waiting.head !== null && this.#held.length === 0) this.#accept();
   }
 
   #accept(): void {
@@ -118,9 +145,10 @@ export class Acceptor implements OperationOwner {
       this.#onReleased?.();
       return;
     }
-    this.#held = conn;
+    this.#held.push(conn);
     this.#pump();
-    if (this.#held !== null) this.#readiness.onReadiness();
+    if (this.#held.length > 1) this.#readiness.onMore();
+    else if (this.#held.length > 0) this.#readiness.onReadiness();
   }
 
   #fail(error: unknown): void {
@@ -141,8 +169,8 @@ export class Acceptor implements OperationOwner {
   #deliver(): void {
     const operation = this.#waiting.head;
     if (operation === null) return;
-    const result = this.#adopt(operation, this.#held!);
-    if (result >= 0) this.#held = null;
+    const result = this.#adopt(operation, this.#held[0]);
+    if (result >= 0) this.#held.shift();
     if (result >= 0 && isMultishot(operation)) {
       this.#machine.more(operation, result, 0);
       return;

@@ -263,6 +263,11 @@ export class DatagramSocket implements DatagramSink, InboxOwner {
   /** Datagrams come by themselves. */
   wantReadable(): void {}
 
+  /** Called when there is more of what was there already. */
+  onMore(): void {
+    this.#polls?.onMore();
+  }
+
   /** Who is meant by an address: as in Linux, by the one of nobody, this machine. */
   #peerAt(wanted: SocketAddress): Peer {
     const isIPv6 = this.family === AF_INET6;

@@ -4,31 +4,19 @@
  * @module
  */
 
-import { loadAcquire } from "../../ring/barrier.ts";
+import { hasCompletions } from "../../ring/completion.ts";
 import type { DriverFeatures, DriverHost, RingDriver } from "../../ring/driver.ts";
 import { layRing, type RingGeometry } from "../../ring/geometry.ts";
-import { RingMemory } from "../../ring/memory.ts";
-import type { DriverOptions, FeatureMask } from "../options.ts";
+import { type MemoryPlan, RingMemory } from "../../ring/memory.ts";
+import { leaveIfAsked, tableOf } from "../leave.ts";
+import type { DescriptorTable } from "../../ring/descriptor_table.ts";
+import type { DriverOptions } from "../options.ts";
 import { Executor } from "./executor.ts";
-import { OPCODES, supportedOpcodes } from "./handlers.ts";
 import { KeepAlive } from "./keep_alive.ts";
+import { hostFeatures, hostOpcodes, OPCODES } from "./opcodes.ts";
+import { PlainRounds } from "./rounds.ts";
 import { Turns } from "./turns.ts";
-
-/** What this backend has. */
-export function hostFeatures(without: FeatureMask): DriverFeatures {
-  return {
-    multishotAccept: without.multishotAccept !== true,
-    multishotReceive: without.multishotReceive !== true,
-    bufferRing: true,
-  };
-}
-
-/** The opcodes that this backend has, less those it is to do without. */
-export function hostOpcodes(without: FeatureMask): Uint8Array {
-  const supported = supportedOpcodes();
-  for (const opcode of without.opcodes ?? []) supported[opcode] = 0;
-  return supported;
-}
+import { HostWorkerDriver } from "./worker_driver.ts";
 
 /** Executes entries in the isolate that submits them. */
 export class HostDriver implements RingDriver {
@@ -41,6 +29,7 @@ export class HostDriver implements RingDriver {
   readonly supported: Uint8Array;
   readonly features: DriverFeatures;
   readonly ledger = null;
+  readonly #table: DescriptorTable | null;
   readonly spinTurns = 0;
   readonly breatheTurns = 0;
   readonly #executor: Executor;
@@ -53,11 +42,23 @@ export class HostDriver implements RingDriver {
   /** @param options the sizes of the ring, and what to do without */
   constructor(options: DriverOptions) {
     this.why = options.why;
+    this.#table = tableOf(options.ledger);
     this.supported = hostOpcodes(options.without);
     this.features = hostFeatures(options.without);
     this.memory = RingMemory.create(options.plan);
     this.main = layRing(this.memory);
-    this.#executor = new Executor(this.memory, this.main, () => this.#posted());
+    const rounds = new PlainRounds();
+    this.#executor = new Executor(this.memory, this.main, () => this.#posted(), rounds);
+  }
+
+  /** {@inheritDoc RingDriver.openPrivate} */
+  openPrivate(plan: MemoryPlan): RingDriver {
+    return HostWorkerDriver.startPrivate(plan, this);
+  }
+
+  /** {@inheritDoc RingDriver.leaveIfAsked} */
+  leaveIfAsked(): void {
+    leaveIfAsked(this.#table);
   }
 
   /** {@inheritDoc RingDriver.start} */
@@ -123,9 +124,4 @@ export class HostDriver implements RingDriver {
     this.#turns.interrupted();
     this.#host?.wake();
   }
-}
-
-/** Whether the program has completions to take. */
-export function hasCompletions(ring: RingGeometry): boolean {
-  return loadAcquire(ring.words, ring.cqTail) !== loadAcquire(ring.words, ring.cqHead);
 }

@@ -5,11 +5,17 @@
  */
 
 import { Scratch, SCRATCH_BYTES } from "../../ring/slots.ts";
-import type { SocketAddress } from "../../ring/abi/address.ts";
+import { SocketAddress } from "../../ring/abi/address.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { Sock, SockOpt } from "../../ring/abi/opcodes.ts";
 import { AF_UNIX } from "../../ring/abi/sockaddr.ts";
-import { readName, resolveName, type ResolveOutput, writeResolved } from "../resolve.ts";
+import {
+  readName,
+  resolveName,
+  type ResolveOutput,
+  reverseName,
+  writeResolved,
+} from "../resolve.ts";
 import { DatagramSocket } from "./datagram_socket.ts";
 import type { Host } from "./host.ts";
 import { addressOf, wildcard, writeAddress } from "./names.ts";
@@ -20,6 +26,8 @@ import { setKeepAlive, setNoDelay, type Socket, SocketState } from "./socket.ts"
 const WANT_LOCAL = 1;
 const WANT_PEER = 2;
 const OPTION_BYTES = 4;
+const IPV4_BYTES = 4;
+const IPV6_BYTES = 16;
 
 /** Names and numbers of options that only tell what a socket is. */
 const SO_TYPE = 3;
@@ -187,32 +195,27 @@ function optionOf(socket: Socket, level: number, name: number): number {
 
 /** The error of a socket is told once. */
 function takeError(socket: Socket): number {
-  const failure = socket.failure !== 0 ? socket.failure : socket.reader?.takeFailure() ?? 0;
-  socket.failure = 0;
-  return failure;
+  return socket.reader?.takeFailure() ?? 0;
 }
 
 /** A lookup in flight: it cannot be ended, only abandoned. */
 class Lookup implements OperationOwner {
   readonly #host: Host;
-  readonly #output: ResolveOutput;
   #operation: Operation | null;
 
   constructor(host: Host, operation: Operation) {
     this.#host = host;
     this.#operation = operation;
-    this.#output = { offset: operation.offset, capacityBytes: operation.fileIndex };
+    host.park(operation, this);
   }
 
-  start(name: string, family: number): void {
+  /** Completes with what `written` makes of the answer, while anybody waits for it. */
+  async run<Answer>(answer: Promise<Answer>, written: (answer: Answer) => number): Promise<void> {
     this.#host.outstanding++;
-    resolveName(name, family).then((outcome) => {
-      this.#host.outstanding--;
-      const operation = this.#operation;
-      if (operation === null) return;
-      const { memory } = this.#host;
-      this.#host.complete(operation, writeResolved(memory, this.#output, outcome), 0);
-    });
+    const found = await answer;
+    this.#host.outstanding--;
+    const operation = this.#operation;
+    if (operation !== null) this.#host.complete(operation, written(found), 0);
   }
 
   cancel(operation: Operation): number {
@@ -222,15 +225,36 @@ class Lookup implements OperationOwner {
   }
 }
 
-/** RESOLVE: a name at `addr` with `len` bytes, room for sockaddrs at `off`. */
+/** RESOLVE: a name at `addr` with `len` bytes, room for the answer at `off`. */
 export function resolve(host: Host, operation: Operation): void {
-  const { address, length, offset, fileIndex: capacityBytes } = operation;
-  if (!isWithin(host.memory, offset, capacityBytes)) {
-    return host.complete(operation, -Errno.EFAULT, 0);
-  }
-  const name = readName(host.memory, address, length);
+  const { address, length, offset, fileIndex: capacityBytes, operationFlags } = operation;
+  const { memory } = host;
+  if (!isWithin(memory, offset, capacityBytes)) return host.complete(operation, -Errno.EFAULT, 0);
+  const name = readName(memory, address, length);
   if (typeof name === "number") return host.complete(operation, name, 0);
-  const lookup = new Lookup(host, operation);
-  host.park(operation, lookup);
-  lookup.start(name, operation.operationFlags);
+  const output: ResolveOutput = { offset, capacityBytes };
+  new Lookup(host, operation).run(
+    resolveName(name, operationFlags),
+    (outcome) => writeResolved(memory, output, outcome),
+  );
+}
+
+/** REVERSE: an address of `len` bytes at `addr`, room for its name at `off`. */
+export function reverse(host: Host, operation: Operation): void {
+  const { address, length, offset, fileIndex: room } = operation;
+  const { memory } = host;
+  const isPlaced = isWithin(memory, address, length) && isWithin(memory, offset, room);
+  if (!isPlaced) return host.complete(operation, -Errno.EFAULT, 0);
+  if (length !== IPV4_BYTES && length !== IPV6_BYTES) {
+    return host.complete(operation, -Errno.EINVAL, 0);
+  }
+  const bytes = memory.bytes.slice(address, address + length);
+  const { host: text } = length === IPV4_BYTES
+    ? SocketAddress.ipv4(bytes, 0)
+    : SocketAddress.ipv6(bytes, 0);
+  const output: ResolveOutput = { offset, capacityBytes: room };
+  new Lookup(host, operation).run(
+    reverseName(text),
+    (name) => writeResolved(memory, output, typeof name === "number" ? { errno: name } : { name }),
+  );
 }

@@ -23,6 +23,7 @@ import {
   W_USER_DATA,
 } from "../../ring/abi/layout.ts";
 import { CqeFlag, Op, SqeFlag, TimeoutFlag } from "../../ring/abi/opcodes.ts";
+import { BoundPorts } from "./bound_ports.ts";
 import { ChunkPool } from "./chunks.ts";
 import type { DatagramSocket } from "./datagram_socket.ts";
 import { FileTable } from "./files.ts";
@@ -32,6 +33,7 @@ import { Links } from "./links.ts";
 import { type Operation, OperationIndex, type OperationOwner, OperationPool } from "./operation.ts";
 import { Permissions } from "./permissions.ts";
 import { RegularFiles } from "./regular_files.ts";
+import type { Rounds } from "./rounds.ts";
 import type { Socket } from "./socket.ts";
 import { closeEverything } from "./sockets.ts";
 import { isFailure } from "./streams.ts";
@@ -50,7 +52,9 @@ export class Executor implements Host {
   readonly supply: BufferSupply;
   readonly datagramSupply: BufferSupply;
   readonly chunks: ChunkPool = new ChunkPool();
+  readonly rounds: Rounds;
   readonly files: FileTable<Socket | DatagramSocket> = new FileTable<Socket | DatagramSocket>();
+  readonly ports: BoundPorts = new BoundPorts();
   readonly regularFiles: RegularFiles = new RegularFiles(this);
   readonly index: OperationIndex = new OperationIndex();
   readonly timeouts: Timeouts;
@@ -73,15 +77,18 @@ export class Executor implements Host {
   /**
    * @param geometry the queue pair to consume
    * @param onPosted called after a completion was posted while nothing was being consumed
+   * @param rounds how to find out what is ready
    * @param timeOrigin when the program's clock began, where that is another thread's
    */
   constructor(
     memory: RingMemory,
     geometry: RingGeometry,
     onPosted: () => void,
+    rounds: Rounds,
     timeOrigin: number = performance.timeOrigin,
   ) {
     this.memory = memory;
+    this.rounds = rounds;
     this.consumer = new RingConsumer(geometry);
     const [streams, datagrams] = bufferGroups(memory);
     this.supply = new BufferSupply(memory, streams);
@@ -193,6 +200,7 @@ export class Executor implements Host {
       left = older;
     }
     this.timeouts.close();
+    this.rounds.close();
     if (this.#outstanding > 0) await new Promise<void>((resolve) => this.#onQuiet = resolve);
     this.regularFiles.closeAll();
   }

@@ -15,15 +15,13 @@ import {
   timeout,
   timeoutRemove,
 } from "./control.ts";
-import { getOption, names, resolve, setOption } from "./driver_operations.ts";
+import { getOption, names, resolve, reverse, setOption } from "./driver_operations.ts";
 import type { Handler } from "./host.ts";
+import { HOST_OPCODES, OPCODES } from "./opcodes.ts";
 import { FIRST_REGULAR } from "./regular_files.ts";
 import { socket } from "./socket_creation.ts";
 import { accept, bind, close, connect, listen, shutdown } from "./sockets.ts";
 import { receive, send } from "./streams.ts";
-
-/** Every opcode fits into a byte. */
-export const OPCODES = 256;
 
 /** What is asked of a file is not asked of a socket. */
 function forFiles(onFile: Handler, onSocket: Handler): Handler {
@@ -65,7 +63,10 @@ const BY_OPCODE: readonly (readonly [number, Handler])[] = [
   [DriverOp.GETSOCKOPT, getOption],
   [DriverOp.FILE_PATH, (host, operation) => host.regularFiles.path(operation)],
   [DriverOp.RESOLVE, resolve],
+  [DriverOp.REVERSE, reverse],
 ];
+
+if (BY_OPCODE.length !== HOST_OPCODES.length) throw new Error("host: handlers and opcodes differ");
 
 const KNOWN: ReadonlySet<number> = new Set([...Object.values(Op), ...Object.values(DriverOp)]);
 
@@ -74,13 +75,6 @@ export function handlerTable(): (Handler | null)[] {
   const table: (Handler | null)[] = new Array(OPCODES).fill(null);
   for (const [opcode, handler] of BY_OPCODE) table[opcode] = handler;
   return table;
-}
-
-/** Per opcode: 1 where this backend can do it. */
-export function supportedOpcodes(): Uint8Array {
-  const supported = new Uint8Array(OPCODES);
-  for (const [opcode] of BY_OPCODE) supported[opcode] = 1;
-  return supported;
 }
 
 /** What an opcode without a handler completes with: the kernel knows it, or nobody does. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { BoundPorts } from "./bound_ports.ts";
 import type { DatagramSocket } from "./datagram_socket.ts";
 import type { FileTable } from "./files.ts";
 import type { Machine } from "./machine.ts";
@@ -16,6 +17,7 @@ import type { Timeouts } from "./timeouts.ts";
 /** The executor, as its handlers see it. */
 export interface Host extends Machine {
   readonly files: FileTable<Socket | DatagramSocket>;
+  readonly ports: BoundPorts;
   readonly regularFiles: RegularFiles;
   readonly index: OperationIndex;
   readonly timeouts: Timeouts;

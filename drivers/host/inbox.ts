@@ -8,7 +8,6 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
 import { BUFFER_GROUP, type BufferSupply } from "../../ring/buffers.ts";
 import type { RingMemory } from "../../ring/memory.ts";
 import { Errno } from "../../ring/abi/errno.ts";
@@ -64,6 +63,8 @@ export interface InboxOwner {
   takeFailure(): number;
   /** Called when what a poll could be waiting for has changed. */
   onReadiness(): void;
+  /** Called when there is more of what was there already. */
+  onMore(): void;
 }
 
 /** Receives for one datagram socket. */
@@ -78,7 +79,6 @@ export class Inbox implements OperationOwner {
   #kept = 0;
   #head: Datagram | null = null;
   #tail: Datagram | null = null;
-  #isExpiring = false;
   #isShut = false;
 
   /** @param owner the socket */
@@ -96,6 +96,8 @@ export class Inbox implements OperationOwner {
   arrive(bytes: Uint8Array, origin: Uint8Array, port: number): void {
     const datagram = new Datagram(bytes, origin, port);
     const last = this.#tail;
+    const { isExact } = this.#machine.rounds;
+    const isMore = last !== null && isExact;
     if (last === null) this.#head = datagram;
     else last.next = datagram;
     this.#tail = datagram;
@@ -104,7 +106,8 @@ export class Inbox implements OperationOwner {
     this.#pump();
     // Whoever was served took datagrams from the other end: it is the last one, or it is gone.
     if (this.#tail === datagram) this.#keep(datagram, last);
-    this.#owner.onReadiness();
+    if (isMore) this.#owner.onMore();
+    else this.#owner.onReadiness();
   }
 
   /** Begins a receive whose fields are prepared. */
@@ -123,7 +126,7 @@ export class Inbox implements OperationOwner {
     if (operation.serial !== serial) return;
     const failure = this.#owner.takeFailure();
     if (failure !== 0) return this.#finish(operation, -failure, 0);
-    if ((operation.operationFlags & Msg.DONTWAIT) !== 0) this.#expireSoon();
+    if ((operation.operationFlags & Msg.DONTWAIT) !== 0) this.#expireSoon(operation);
   }
 
   /** Has whoever waits longest fail. @returns false when nobody waits */
@@ -233,18 +236,13 @@ export class Inbox implements OperationOwner {
     this.#machine.complete(operation, result, flags);
   }
 
-  /** Deno may not have looked at the socket yet: MSG_DONTWAIT waits one round of its event loop. */
-  #expireSoon(): void {
-    if (this.#isExpiring) return;
-    this.#isExpiring = true;
+  /** Deno may not have looked at the socket yet: MSG_DONTWAIT waits for one round. */
+  #expireSoon(operation: Operation): void {
+    const { serial } = operation;
     this.#machine.outstanding++;
-    setImmediate(() => {
-      this.#isExpiring = false;
+    this.#machine.rounds.after(() => {
       this.#machine.outstanding--;
-      const isHasty = (operation: Operation) => (operation.operationFlags & Msg.DONTWAIT) !== 0;
-      for (let next = this.#find(isHasty); next !== null; next = this.#find(isHasty)) {
-        this.#finish(next, -Errno.EAGAIN, 0);
-      }
+      if (operation.serial === serial) this.#finish(operation, -Errno.EAGAIN, 0);
     });
   }
 

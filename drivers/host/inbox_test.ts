@@ -7,6 +7,7 @@ import { CqeFlag, IoPrio, Op, SqeFlag } from "../../ring/abi/opcodes.ts";
 import { Inbox, MAXIMUM_KEPT_BYTES, MAXIMUM_KEPT_DATAGRAMS } from "./inbox.ts";
 import type { Machine } from "./machine.ts";
 import { type Operation, type OperationOwner, OperationPool } from "./operation.ts";
+import { PlainRounds } from "./rounds.ts";
 import { useRange } from "./segments.ts";
 import { ringAt } from "../../tests/support/ring.ts";
 
@@ -23,6 +24,7 @@ class Bench {
   outstanding = 0;
   failure = 0;
   readinesses = 0;
+  readonly rounds = new PlainRounds();
   readonly inbox = new Inbox(this as unknown as Machine, this);
   readonly #pool = new OperationPool();
 
@@ -35,6 +37,8 @@ class Bench {
   onReadiness(): void {
     this.readinesses++;
   }
+
+  onMore(): void {}
 
   park(operation: Operation, owner: OperationOwner): void {
     operation.owner = owner;

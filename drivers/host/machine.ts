@@ -9,6 +9,7 @@ import type { BufferSupply } from "../../ring/buffers.ts";
 import type { RingMemory } from "../../ring/memory.ts";
 import type { ChunkPool } from "./chunks.ts";
 import type { Operation, OperationOwner } from "./operation.ts";
+import type { Rounds } from "./rounds.ts";
 
 /** The whole, as its parts see it. */
 export interface Machine {
@@ -16,6 +17,7 @@ export interface Machine {
   readonly supply: BufferSupply;
   readonly datagramSupply: BufferSupply;
   readonly chunks: ChunkPool;
+  readonly rounds: Rounds;
   /** Calls to Deno that have not settled; a part counts its own in and out. */
   outstanding: number;
   /**
@@ -37,4 +39,6 @@ export interface Machine {
 export interface ReadinessListener {
   /** Called after every change. */
   onReadiness(): void;
+  /** Called when there is more of what was there already. */
+  onMore(): void;
 }

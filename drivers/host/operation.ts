@@ -16,6 +16,11 @@ export interface OperationOwner {
   cancel(operation: Operation): number;
 }
 
+/** A round that an operation is given before it completes with what it has. */
+export const Round = { NONE: 0, UNDER_WAY: 1, OVER: 2 } as const;
+/** One of {@linkcode Round}. */
+export type Round = typeof Round[keyof typeof Round];
+
 /** One submission entry's fields, and how far it has come. */
 export class Operation {
   /** Its place in the pool. */
@@ -49,6 +54,9 @@ export class Operation {
   /** Offset of the next element of the vector, and elements left. */
   vector = 0;
   vectors = 0;
+
+  /** How far the round is that it is given to find what is there: see {@linkcode Round}. */
+  round: Round = Round.NONE;
 
   /** Who holds it while it waits; null when it does not. */
   owner: OperationOwner | null = null;
@@ -134,6 +142,7 @@ export class OperationPool {
     operation.done = 0;
     operation.vectors = 0;
     operation.refusal = 0;
+    operation.round = Round.NONE;
     operation.chain = null;
     operation.timeout = null;
     operation.guarded = null;

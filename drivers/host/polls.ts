@@ -8,7 +8,7 @@
 import { Errno } from "../../ring/abi/errno.ts";
 import { Poll, PollFlag } from "../../ring/abi/opcodes.ts";
 import type { Machine } from "./machine.ts";
-import { type Operation, type OperationOwner, OperationQueue } from "./operation.ts";
+import { type Operation, type OperationOwner, OperationQueue, Round } from "./operation.ts";
 
 /** Reported whether asked for or not. */
 const ALWAYS = Poll.ERR | Poll.HUP | Poll.NVAL;
@@ -18,8 +18,12 @@ const READ_EVENTS = Poll.IN | Poll.RDHUP | 0x40;
 export interface Pollable {
   /** The events that hold now. */
   events(): number;
-  /** Begins what makes it readable. */
-  wantReadable(): void;
+  /**
+   * Begins what makes it readable.
+   *
+   * @param isMore whether somebody wants to be told of all that comes, however much is there
+   */
+  wantReadable(isMore: boolean): void;
 }
 
 /** The polls that wait on one socket. */
@@ -36,22 +40,55 @@ export class Polls implements OperationOwner {
 
   /** Begins a poll. */
   add(operation: Operation): void {
-    if ((operation.operationFlags & READ_EVENTS) !== 0) this.#socket.wantReadable();
+    this.#want(operation);
     const held = this.#held(operation);
-    if (held !== 0 && (operation.length & PollFlag.ADD_MULTI) === 0) {
+    const isSingle = (operation.length & PollFlag.ADD_MULTI) === 0;
+    const isAll = (operation.operationFlags & ~held) === 0;
+    const { isExact } = this.#machine.rounds;
+    if (held !== 0 && isSingle && (isAll || !isExact)) {
       return this.#machine.complete(operation, held, 0);
     }
     this.#waiting.push(operation);
     this.#machine.park(operation, this);
-    operation.done = held;
-    if (held !== 0) this.#machine.more(operation, held, 0);
+    operation.done = isSingle ? 0 : held;
+    if (held === 0) return;
+    if (isSingle) this.#completeSoon(operation);
+    else this.#machine.more(operation, held, 0);
+  }
+
+  /** What else is ready is known after a round. */
+  #completeSoon(operation: Operation): void {
+    const { serial } = operation;
+    operation.round = Round.UNDER_WAY;
+    this.#machine.outstanding++;
+    this.#machine.rounds.after(() => {
+      this.#machine.outstanding--;
+      if (operation.serial !== serial) return;
+      operation.round = Round.OVER;
+      this.#checkOne(operation);
+    });
+  }
+
+  /** Tells those that want all of it that more has come. */
+  onMore(): void {
+    for (let operation = this.#waiting.head; operation !== null;) {
+      const { next } = operation;
+      const isMulti = (operation.length & PollFlag.ADD_MULTI) !== 0;
+      const held = this.#held(operation);
+      if (isMulti && (held & READ_EVENTS) !== 0) {
+        operation.done = held;
+        this.#machine.more(operation, held, 0);
+      }
+      this.#want(operation);
+      operation = next;
+    }
   }
 
   /** Changes the events that a poll waits for. */
   update(operation: Operation, events: number): void {
     operation.operationFlags = events;
     operation.done = 0;
-    if ((events & READ_EVENTS) !== 0) this.#socket.wantReadable();
+    this.#want(operation);
     this.check();
   }
 
@@ -69,7 +106,9 @@ export class Polls implements OperationOwner {
   cancel(operation: Operation): number {
     this.#waiting.remove(operation);
     operation.done = 0;
-    this.#machine.complete(operation, -Errno.ECANCELED, 0);
+    // It may have been about to complete.
+    const held = operation.round === Round.UNDER_WAY ? this.#held(operation) : 0;
+    this.#machine.complete(operation, held !== 0 ? held : -Errno.ECANCELED, 0);
     return 0;
   }
 
@@ -81,7 +120,8 @@ export class Polls implements OperationOwner {
   #checkOne(operation: Operation): void {
     const held = this.#held(operation);
     if ((operation.length & PollFlag.ADD_MULTI) === 0) {
-      if (held === 0) return;
+      if (operation.round === Round.UNDER_WAY) return;
+      if (held === 0) return this.#want(operation);
       this.#waiting.remove(operation);
       this.#machine.complete(operation, held, 0);
       return;
@@ -90,9 +130,17 @@ export class Polls implements OperationOwner {
     const began = held & ~operation.done;
     operation.done = held;
     if (began !== 0) this.#machine.more(operation, held, 0);
-    else if ((operation.operationFlags & READ_EVENTS) !== 0 && (held & Poll.IN) === 0) {
-      this.#socket.wantReadable();
-    }
+    if (began === 0 || this.#machine.rounds.isExact) this.#want(operation);
+  }
+
+  /**
+   * What has become of the socket may be what makes it possible to want bytes. The end of a
+   * connection, which is told unasked, is found by reading, too.
+   */
+  #want({ operationFlags }: Operation): void {
+    const { isExact } = this.#machine.rounds;
+    if ((operationFlags & READ_EVENTS) === 0 && !isExact) return;
+    this.#socket.wantReadable(isExact);
   }
 
   #held(operation: Operation): number {

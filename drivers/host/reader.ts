@@ -9,11 +9,10 @@
 
 import { Errno } from "../../ring/abi/errno.ts";
 import { CQE_BUFFER_SHIFT, CqeFlag, IoPrio, Msg, Op, SqeFlag } from "../../ring/abi/opcodes.ts";
-import { setImmediate } from "node:timers";
-import { type Chunk, CHUNK_CLASSES } from "./chunks.ts";
+import { type Chunk, CHUNK_CLASSES, LARGEST_CHUNK_BYTES, sizeClassFor } from "./chunks.ts";
 import { errnoOf } from "./errors.ts";
 import type { Machine, ReadinessListener } from "./machine.ts";
-import { type Operation, type OperationOwner, OperationQueue } from "./operation.ts";
+import { type Operation, type OperationOwner, OperationQueue, Round } from "./operation.ts";
 import { copyBytes, scatter } from "./segments.ts";
 
 /** A chunk filled to less than one part in this many was too large. */
@@ -41,8 +40,12 @@ export class Reader implements OperationOwner {
   #end = 0;
   #isReading = false;
   #isClosed = false;
-  #isExpiring = false;
   #hasEnded = false;
+  #isBroken = false;
+  /** Whether this side wants no more: as in Linux, what comes all the same can be read. */
+  #isShut = false;
+  /** Whether more bytes may have come since Deno was asked, or at the time. */
+  #mayHaveMore = false;
   /** The errno that the next reader gets, once. */
   #failure = 0;
 
@@ -58,12 +61,17 @@ export class Reader implements OperationOwner {
 
   /** Whether a receive would complete at once. */
   get isReadable(): boolean {
-    return this.#end > this.#start || this.#hasEnded || this.#failure !== 0;
+    return this.#end > this.#start || this.hasEnded || this.#failure !== 0;
   }
 
   /** Whether the peer has sent its last byte, or this side wants no more. */
   get hasEnded(): boolean {
-    return this.#hasEnded;
+    return this.#hasEnded || this.#isShut;
+  }
+
+  /** Whether the connection is broken: neither side can send any more. */
+  get isBroken(): boolean {
+    return this.#isBroken;
   }
 
   /** Whether an error waits for the next reader. */
@@ -94,13 +102,20 @@ export class Reader implements OperationOwner {
     }
     this.#waiting.push(operation);
     this.#machine.park(operation, this);
-    if ((operation.operationFlags & Msg.DONTWAIT) !== 0) this.#expireSoon();
+    if ((operation.operationFlags & Msg.DONTWAIT) !== 0) this.#settleSoon(operation);
     this.#read();
+    // It may have taken what there was.
+    if (operation.done > 0) this.#listener.onReadiness();
   }
 
-  /** Begins a read if there is nothing yet, for polls. */
-  want(): void {
-    if (!this.isReadable) this.#read();
+  /**
+   * Begins a read if there is nothing yet, for polls.
+   *
+   * @param isMore whether to be told of what comes behind what is there, too
+   */
+  want(isMore: boolean): void {
+    if (this.#end === this.#start) this.#read();
+    else if (isMore && !this.#isReading && !this.#hasEnded) this.#readOn();
   }
 
   /** {@inheritDoc OperationOwner.cancel} */
@@ -113,7 +128,8 @@ export class Reader implements OperationOwner {
 
   /** Ends receiving on this side: what was read ahead is still there, then comes the end. */
   shutDown(): void {
-    this.#hasEnded = true;
+    if (this.#machine.rounds.isExact) this.#isShut = true;
+    else this.#hasEnded = true;
     this.#pump();
     this.#listener.onReadiness();
   }
@@ -127,27 +143,63 @@ export class Reader implements OperationOwner {
   }
 
   #read(): void {
-    if (this.#isReading || this.#hasEnded || this.#failure !== 0 || this.#end > this.#start) return;
-    if (this.#chunk !== null && this.#chunk.sizeClass !== this.#sizeClass) this.#dropChunk();
+    if (this.#isReading || this.#hasEnded || this.#failure !== 0) return;
+    if (this.#end > this.#start) {
+      if (this.#waiting.head !== null && this.#machine.rounds.isExact) this.#readOn();
+      return;
+    }
+    const sizeClass = this.#wantedClass();
+    if (this.#chunk !== null && this.#chunk.sizeClass !== sizeClass) this.#dropChunk();
+    const chunk = this.#chunk ??= this.#machine.chunks.take(sizeClass);
+    this.#start = 0;
+    this.#end = 0;
+    this.#ask(chunk.bytes);
+  }
+
+  /** Reads behind what is there already, for somebody who wants to see all of it at once. */
+  #readOn(): void {
+    const chunk = this.#chunk!;
+    if (this.#end < chunk.bytes.length) return this.#ask(chunk.bytes.subarray(this.#end));
+    const held = this.#end - this.#start;
+    if (held === LARGEST_CHUNK_BYTES) return;
+    const larger = this.#machine.chunks.take(sizeClassFor(held + 1));
+    copyBytes(larger, 0, chunk, this.#start, held);
+    this.#machine.chunks.give(chunk);
+    this.#chunk = larger;
+    this.#start = 0;
+    this.#end = held;
+    this.#ask(larger.bytes.subarray(held));
+  }
+
+  #ask(room: Uint8Array<ArrayBuffer>): void {
     this.#isReading = true;
     this.#machine.outstanding++;
-    const chunk = this.#chunk ??= this.#machine.chunks.take(this.#sizeClass);
-    this.#conn.read(chunk.bytes).then(this.#onRead, this.#onFailure);
+    this.#conn.read(room).then(this.#onRead, this.#onFailure);
+  }
+
+  /** How much to read at once; who says how much is wanted gets that much if it is there. */
+  #wantedClass(): number {
+    const operation = this.#waiting.head;
+    if (operation === null || !this.#machine.rounds.isExact) return this.#sizeClass;
+    return Math.max(this.#sizeClass, sizeClassFor(operation.total - operation.done));
   }
 
   #arrive(count: number | null): void {
     this.#isReading = false;
     this.#machine.outstanding--;
     if (this.#isClosed) return this.#dropChunk();
+    const wasReadable = this.#end > this.#start;
     if (count === null) {
       this.#hasEnded = true;
     } else {
-      this.#start = 0;
-      this.#end = count;
-      this.#adapt(count);
+      this.#end += count;
+      const { length } = this.#chunk!.bytes;
+      this.#mayHaveMore = this.#end === length || this.#waiting.head === null;
+      if (this.#end === count) this.#adapt(count);
     }
     this.#pump();
-    this.#listener.onReadiness();
+    if (wasReadable && this.#end > this.#start) this.#listener.onMore();
+    else this.#listener.onReadiness();
   }
 
   #fail(error: unknown): void {
@@ -157,6 +209,7 @@ export class Reader implements OperationOwner {
     this.#failure = errnoOf(error);
     // As on Linux: the error is reported once, and what follows it is the end.
     this.#hasEnded = true;
+    this.#isBroken = true;
     this.#pump();
     this.#listener.onReadiness();
   }
@@ -174,15 +227,30 @@ export class Reader implements OperationOwner {
     const available = this.#end - this.#start;
     if (available === 0) return this.#serveNothing(operation);
     if ((operation.flags & SqeFlag.BUFFER_SELECT) !== 0) return this.#serveBuffers(operation);
-    const count = Math.min(available, operation.total - operation.done);
+    const wanted = operation.total - operation.done;
+    const isPeek = (operation.operationFlags & Msg.PEEK) !== 0;
+    if (isPeek && available < wanted && this.#mayGrow(operation)) return false;
+    const count = Math.min(available, wanted);
     scatter(this.#machine.memory, operation, this.#chunk!, this.#start, count);
     operation.done += count;
-    const flags = operation.operationFlags;
-    if ((flags & Msg.PEEK) === 0) {
+    if (!isPeek) {
       this.#start += count;
-      if ((flags & Msg.WAITALL) !== 0 && operation.done < operation.total) return false;
+      if (count < wanted && this.#mayGrow(operation)) return false;
     }
     this.#finish(operation, operation.done, 0);
+    return true;
+  }
+
+  /** Whether an operation does not complete with what there is yet. */
+  #mayGrow(operation: Operation): boolean {
+    const { operationFlags, round } = operation;
+    if (this.#hasEnded || this.#failure !== 0 || round === Round.OVER) return false;
+    const { isExact } = this.#machine.rounds;
+    const isPeek = (operationFlags & Msg.PEEK) !== 0;
+    if (isPeek && (!isExact || this.#end - this.#start === LARGEST_CHUNK_BYTES)) return false;
+    if ((operationFlags & Msg.WAITALL) !== 0) return true;
+    if (!isExact || !this.#mayHaveMore) return false;
+    this.#settleSoon(operation);
     return true;
   }
 
@@ -193,9 +261,10 @@ export class Reader implements OperationOwner {
       this.#finish(operation, 0, 0);
     } else if (this.#failure !== 0 && done === 0) {
       this.#finish(operation, -this.takeFailure(), 0);
-    } else if (this.#hasEnded) {
+    } else if (this.#hasEnded || (this.#isShut && operation.round === Round.OVER)) {
       this.#finish(operation, done, 0);
     } else {
+      if (this.#isShut) this.#settleSoon(operation);
       return false;
     }
     return true;
@@ -245,22 +314,21 @@ export class Reader implements OperationOwner {
     this.#chunk = null;
   }
 
-  /** Nothing can be asked without waiting, so MSG_DONTWAIT waits one round of the event loop. */
-  #expireSoon(): void {
-    if (this.#isExpiring) return;
-    this.#isExpiring = true;
+  /** Nothing can be asked without waiting, so who must not wait is given one round. */
+  #settleSoon(operation: Operation): void {
+    if (operation.round !== Round.NONE) return;
+    operation.round = Round.UNDER_WAY;
+    const { serial } = operation;
     this.#machine.outstanding++;
-    setImmediate(() => {
-      this.#isExpiring = false;
+    this.#machine.rounds.after(() => {
       this.#machine.outstanding--;
-      let operation = this.#waiting.head;
-      while (operation !== null) {
-        const { next } = operation;
-        if ((operation.operationFlags & Msg.DONTWAIT) !== 0) {
-          this.#finish(operation, operation.done > 0 ? operation.done : -Errno.EAGAIN, 0);
-        }
-        operation = next;
+      if (operation.serial !== serial) return;
+      operation.round = Round.OVER;
+      if (this.#waiting.head === operation) this.#pump();
+      if (operation.serial === serial) {
+        this.#finish(operation, operation.done > 0 ? operation.done : -Errno.EAGAIN, 0);
       }
+      this.#listener.onReadiness();
     });
   }
 }

@@ -20,6 +20,9 @@ export const FIRST_REGULAR = 1 << 20;
 
 const PATH_BYTES = 4096;
 const ACCESS_MODE = 3;
+/** `O_DIRECTORY` and `O_NOFOLLOW` of Linux on x86-64. */
+const DIRECTORY = 0o200000;
+const NOFOLLOW = 0o400000;
 /** A link to an open file, as native code writes it (`proc(5)`). */
 const SELF_DESCRIPTOR = /^\/proc\/self\/fd\/(\d+)$/;
 
@@ -57,7 +60,8 @@ export class RegularFiles {
   openAt(operation: Operation): void {
     const path = this.#pathOf(operation);
     if (typeof path === "number") return this.#host.complete(operation, path, 0);
-    this.#await(operation, () => this.#open(path, operation.operationFlags));
+    const { operationFlags: flags, length: mode } = operation;
+    this.#await(operation, () => this.#open(path, flags, mode));
   }
 
   /** FILE_PATH: where to write the path in `addr`, the room in `len`. */
@@ -129,11 +133,12 @@ export class RegularFiles {
     return directory === undefined ? -Errno.EBADF : `${directory}/${path}`;
   }
 
-  async #open(path: string, flags: number): Promise<number> {
+  async #open(path: string, flags: number, mode: number): Promise<number> {
     const isPath = (flags & Open.PATH) !== 0;
-    const isWriting = (flags & ACCESS_MODE) === Open.WRONLY;
-    if (!mayUse(path, isWriting)) return -Errno.EACCES;
-    const file = isPath ? null : await Deno.open(path, openOptions(flags));
+    if (!mayUse(path, flags)) return -Errno.EACCES;
+    const refusal = await refusalOf(path, flags);
+    if (refusal !== 0) return refusal;
+    const file = isPath ? null : await Deno.open(path, openOptions(flags, mode));
     const found = {
       path: isPath ? await Deno.realPath(path) : path,
       file,
@@ -163,21 +168,36 @@ export class RegularFiles {
   }
 }
 
-function mayUse(path: string, isWriting: boolean): boolean {
-  const name = isWriting ? "write" : "read";
-  return Deno.permissions.querySync({ name, path }).state === "granted";
+function mayUse(path: string, flags: number): boolean {
+  const { read, write } = openOptions(flags, 0);
+  const isGranted = (name: "read" | "write"): boolean =>
+    Deno.permissions.querySync({ name, path }).state === "granted";
+  return (read !== true || isGranted("read")) && (write !== true || isGranted("write"));
 }
 
-function openOptions(flags: number): Deno.OpenOptions {
-  const isWriting = (flags & ACCESS_MODE) === Open.WRONLY;
-  const isNew = (flags & Open.EXCL) !== 0;
+/** What Linux says of a path that is no folder, or a link, where the flags ask for another. */
+async function refusalOf(path: string, flags: number): Promise<number> {
+  const isUnfollowed = (flags & NOFOLLOW) !== 0;
+  const isFolder = (flags & DIRECTORY) !== 0;
+  if (!isUnfollowed && !isFolder) return 0;
+  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return -Errno.EACCES;
+  const found = await (isUnfollowed ? Deno.lstat(path) : Deno.stat(path));
+  if (found.isSymlink) return isFolder ? -Errno.ENOTDIR : -Errno.ELOOP;
+  return isFolder && !found.isDirectory ? -Errno.ENOTDIR : 0;
+}
+
+function openOptions(flags: number, mode: number): Deno.OpenOptions {
+  const access = flags & ACCESS_MODE;
+  const isNew = (flags & (Open.EXCL | Open.CREAT)) === (Open.EXCL | Open.CREAT);
+  const mayCreate = (flags & Open.CREAT) !== 0;
   return {
-    read: !isWriting,
-    write: isWriting,
-    create: (flags & Open.CREAT) !== 0 && !isNew,
+    read: access !== Open.WRONLY,
+    write: access !== Open.RDONLY,
+    create: mayCreate && !isNew,
     createNew: isNew,
     truncate: (flags & Open.TRUNC) !== 0,
-    append: (flags & Open.APPEND) !== 0,
+    append: (flags & Open.APPEND) !== 0 && access !== Open.RDONLY,
+    ...(mayCreate ? { mode } : {}),
   };
 }
 

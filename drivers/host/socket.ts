@@ -12,6 +12,8 @@
  *        failed, cancelled      CONNECTED ---------+
  * ```
  *
+ * A CONNECT without a family leads from anywhere back to CREATED, or to BOUND where it was bound.
+ *
  * @module
  */
 
@@ -69,8 +71,6 @@ export class Socket implements ReadinessListener {
   acceptor: Acceptor | null = null;
   /** The CONNECT in flight. */
   connecting: Operation | null = null;
-  /** `SO_ERROR`: why the last connect failed. */
-  failure = 0;
   noDelay = false;
   keepAlive = false;
   reuseAddress = false;
@@ -100,6 +100,16 @@ export class Socket implements ReadinessListener {
     }
     if (state !== SocketState.BOUND) this.unreserve();
     this.state = state;
+    this.onReadiness();
+  }
+
+  /** Goes back to the state before it connected or listened. */
+  reset(): void {
+    this.conn = null;
+    this.reader = null;
+    this.writer = null;
+    this.acceptor = null;
+    this.state = this.bound === null ? SocketState.CREATED : SocketState.BOUND;
     this.onReadiness();
   }
 
@@ -135,7 +145,7 @@ export class Socket implements ReadinessListener {
     switch (this.state) {
       case SocketState.CREATED:
       case SocketState.BOUND:
-        return WRITABLE | Poll.HUP | (this.failure !== 0 ? Poll.ERR : 0);
+        return WRITABLE | Poll.HUP;
       case SocketState.LISTENING:
         return this.acceptor!.hasWaiting ? READABLE : 0;
       case SocketState.CONNECTED:
@@ -147,10 +157,15 @@ export class Socket implements ReadinessListener {
     }
   }
 
-  /** Begins what makes the socket readable, because a poll waits for it. */
-  wantReadable(): void {
-    if (this.state === SocketState.LISTENING) this.acceptor!.want();
-    else if (this.state === SocketState.CONNECTED) this.reader!.want();
+  /** {@inheritDoc ReadinessListener.onMore} */
+  onMore(): void {
+    this.#polls?.onMore();
+  }
+
+  /** {@inheritDoc Pollable.wantReadable} */
+  wantReadable(isMore: boolean): void {
+    if (this.state === SocketState.LISTENING) this.acceptor!.want(isMore);
+    else if (this.state === SocketState.CONNECTED) this.reader!.want(isMore);
   }
 
   #connectedEvents(): number {
@@ -158,9 +173,10 @@ export class Socket implements ReadinessListener {
     const writer = this.writer!;
     let events = 0;
     if (reader.isReadable) events |= READABLE;
-    if (!writer.isWriting || writer.isShut) events |= WRITABLE;
+    if (!writer.isWriting || writer.isShut || reader.isBroken) events |= WRITABLE;
     if (reader.hasFailed) events |= Poll.ERR;
-    if (reader.hasEnded) events |= Poll.RDHUP | (writer.isShut ? Poll.HUP : 0);
+    const isOver = writer.isShut || reader.isBroken;
+    if (reader.hasEnded) events |= Poll.RDHUP | (isOver ? Poll.HUP : 0);
     return events;
   }
 }

@@ -7,8 +7,9 @@
 import type { SocketAddress } from "../../ring/abi/address.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { IoPrio, Shut, Sock } from "../../ring/abi/opcodes.ts";
-import { AF_UNIX } from "../../ring/abi/sockaddr.ts";
+import { AF_UNIX, AF_UNSPEC } from "../../ring/abi/sockaddr.ts";
 import { Acceptor } from "./acceptor.ts";
+import { mayShare } from "./bound_ports.ts";
 import { DatagramSocket } from "./datagram_socket.ts";
 import { errnoOf } from "./errors.ts";
 import type { Host } from "./host.ts";
@@ -17,7 +18,9 @@ import type { Operation, OperationOwner } from "./operation.ts";
 import { isWithin } from "./segments.ts";
 import { Socket, SocketState } from "./socket.ts";
 
+const FAMILY_BYTES = 2;
 const TYPE_FLAGS = Sock.CLOEXEC | Sock.NONBLOCK;
+const ACCEPT_PRIORITY = IoPrio.ACCEPT_MULTISHOT | IoPrio.ACCEPT_DONTWAIT | IoPrio.POLL_FIRST;
 const BACKLOG_MAXIMUM = 4096;
 /** How long a closed socket may take to send its last bytes, as Linux's orphaned ones. */
 const ORPHAN_LIMIT_MS = 60_000;
@@ -40,15 +43,32 @@ function bindSocket(host: Host, operation: Operation): number {
   const { address, offset } = operation;
   const wanted = readAddress(host.memory, address, offset, socket.family);
   if (typeof wanted === "number") return wanted;
+  if (socket.family === AF_UNIX) return bindTo(host, socket, wanted);
+  const others = host.ports.at(wanted);
+  if (wanted.port === 0 || others.length === 0) return bindTo(host, socket, wanted);
+  if (others.some((other) => !mayShare(socket, other))) return -Errno.EADDRINUSE;
+  // Who has it holds it from the system, too: that would say that it is taken.
+  socket.isPinned = true;
+  noteBound(host, socket, wanted);
+  return 0;
+}
+
+function bindTo(host: Host, socket: Socket, wanted: SocketAddress): number {
   const listener = openListener(host, socket, wanted, 1);
   if (typeof listener === "number") return listener;
-  socket.bound = addressOf(listener.addr, socket.family);
   socket.isPinned = wanted.port !== 0 || !wanted.isUnspecified;
-  // A port that is chosen here stays taken: else another socket could be given the same one.
-  if (wanted.port === 0 && socket.family !== AF_UNIX) socket.reserved = listener;
+  // A port that is chosen here stays taken: else another socket could be given the same one. So
+  // does the name of a Unix socket, which a listener that is closed takes with it.
+  if (wanted.port === 0 || socket.family === AF_UNIX) socket.reserved = listener;
   else listener.close();
-  socket.become(SocketState.BOUND);
+  noteBound(host, socket, addressOf(listener.addr, socket.family));
   return 0;
+}
+
+function noteBound(host: Host, socket: Socket, bound: SocketAddress): void {
+  socket.bound = bound;
+  host.ports.add(socket);
+  socket.become(SocketState.BOUND);
 }
 
 /** LISTEN: backlog in `len`. */
@@ -66,13 +86,27 @@ export function listen(host: Host, operation: Operation): void {
 }
 
 function startListening(host: Host, socket: Socket, backlog: number): number {
-  socket.unreserve();
-  const listener = openListener(host, socket, socket.bound ?? wildcard(socket.family), backlog);
+  const listener = takeListener(host, socket, backlog);
   if (typeof listener === "number") return listener;
   const adopt = (operation: Operation, conn: Deno.Conn) => adoptFor(host, socket, operation, conn);
   socket.acceptor = new Acceptor(host, listener, adopt, socket);
+  if (socket.bound === null && socket.family !== AF_UNIX) {
+    socket.bound = addressOf(listener.addr, socket.family);
+    host.ports.add(socket);
+  }
   socket.become(SocketState.LISTENING);
   return 0;
+}
+
+function takeListener(host: Host, socket: Socket, backlog: number): Deno.Listener | number {
+  const { reserved } = socket;
+  // A Unix socket's has no backlog that could be set: the one that holds its name will do.
+  if (reserved !== null && socket.family === AF_UNIX) {
+    socket.reserved = null;
+    return reserved;
+  }
+  socket.unreserve();
+  return openListener(host, socket, socket.bound ?? wildcard(socket.family), backlog);
 }
 
 /** Has Deno bind and listen. @returns the listener, or `-errno` */
@@ -126,7 +160,7 @@ export function accept(host: Host, operation: Operation): void {
   if (socket instanceof DatagramSocket) return host.complete(operation, -Errno.EOPNOTSUPP, 0);
   const { address, offset: lengthAt, operationFlags, ioprio } = operation;
   const hasUnknownFlags = (operationFlags & ~TYPE_FLAGS) !== 0 ||
-    (ioprio & ~(IoPrio.ACCEPT_MULTISHOT | IoPrio.POLL_FIRST)) !== 0;
+    (ioprio & ~ACCEPT_PRIORITY) !== 0;
   if (hasUnknownFlags || socket.state !== SocketState.LISTENING) {
     return host.complete(operation, -Errno.EINVAL, 0);
   }
@@ -162,16 +196,25 @@ class Attempt implements OperationOwner {
 
   start(address: SocketAddress): void {
     this.#host.outstanding++;
-    const { signal } = this.#abort;
-    const connecting: Promise<Deno.Conn> = address.family === "unix"
-      ? Deno.connect({ transport: "unix", path: unixPathOf(address) })
-      : Deno.connect({
-        ...(address.toDenoAddr() as { hostname: string; port: number }),
-        transport: "tcp",
-        autoSelectFamily: false,
-        signal,
-      });
-    connecting.then((conn) => this.#arrive(conn), (error) => this.#fail(error));
+    this.#connect(address).then((conn) => this.#arrive(conn), (error) => this.#fail(error));
+  }
+
+  #connect(address: SocketAddress): Promise<Deno.Conn> {
+    // Nobody is where nobody listens.
+    const isSilent = this.#host.ports.isSilent(address);
+    if (address.family === "unix" && !isSilent) {
+      return Deno.connect({ transport: "unix", path: unixPathOf(address) });
+    }
+    // Nor at port 0, where Deno would not ask.
+    if (isSilent || address.port === 0) {
+      return Promise.reject(new Deno.errors.ConnectionRefused());
+    }
+    return Deno.connect({
+      ...(address.toDenoAddr() as { hostname: string; port: number }),
+      transport: "tcp",
+      autoSelectFamily: false,
+      signal: this.#abort.signal,
+    });
   }
 
   cancel(operation: Operation): number {
@@ -201,9 +244,8 @@ class Attempt implements OperationOwner {
     const operation = this.#operation;
     if (operation === null) return;
     this.#socket.connecting = null;
-    this.#socket.failure = errnoOf(error);
     this.#socket.become(SocketState.CREATED);
-    this.#host.complete(operation, -this.#socket.failure, 0);
+    this.#host.complete(operation, -errnoOf(error), 0);
   }
 }
 
@@ -214,16 +256,38 @@ export function connect(host: Host, operation: Operation): void {
   if (socket instanceof DatagramSocket) {
     return host.complete(operation, socket.connect(operation), 0);
   }
+  if (socket.family !== AF_UNIX && isUnspecific(host, operation)) {
+    disconnect(host, socket);
+    return host.complete(operation, 0, 0);
+  }
   const address = readAddress(host.memory, operation.address, operation.offset, socket.family);
   if (typeof address === "number") return host.complete(operation, address, 0);
   const refusal = connectRefusal(host, socket, address);
   if (refusal !== 0) return host.complete(operation, refusal, 0);
   const attempt = new Attempt(host, socket, operation);
-  socket.failure = 0;
   socket.connecting = operation;
+  // Deno chooses another port than the one that was held.
+  host.ports.delete(socket);
   socket.become(SocketState.CONNECTING);
   host.park(operation, attempt);
   attempt.start(address);
+}
+
+/** Whether a CONNECT names no family, which asks for the end of what there is. connect(2) */
+function isUnspecific({ memory }: Host, { address, offset: length }: Operation): boolean {
+  if (length < FAMILY_BYTES || !isWithin(memory, address, length)) return false;
+  return (memory.bytes[address] | (memory.bytes[address + 1] << 8)) === AF_UNSPEC;
+}
+
+/** Leaves a socket as if it had never connected or listened; its name stays, if it was given one. */
+function disconnect(host: Host, socket: Socket): void {
+  const { connecting, conn, acceptor } = socket;
+  if (connecting !== null) connecting.owner!.cancel(connecting);
+  acceptor?.close(-Errno.EINVAL);
+  socket.reader?.close();
+  socket.writer?.close();
+  if (conn !== null) host.release(conn);
+  socket.reset();
 }
 
 function connectRefusal(host: Host, socket: Socket, address: SocketAddress): number {
@@ -241,8 +305,6 @@ function connectRefusal(host: Host, socket: Socket, address: SocketAddress): num
     if (address.byteLength === 0) return -Errno.EINVAL;
     return host.permissions.mayUseUnix(unixPathOf(address), true) ? 0 : -Errno.EACCES;
   }
-  // Linux finds nobody at port 0; Deno would not ask it.
-  if (address.port === 0) return -Errno.ECONNREFUSED;
   return host.permissions.mayUse(address.host, address.port) ? 0 : -Errno.EACCES;
 }
 
@@ -262,12 +324,16 @@ export function shutdown(host: Host, operation: Operation): void {
   }
   const how = operation.length;
   if (how < Shut.RD || how > Shut.RDWR) return host.complete(operation, -Errno.EINVAL, 0);
-  if (socket.state === SocketState.LISTENING && how !== Shut.WR) {
-    socket.acceptor!.close(-Errno.EINVAL);
+  if (socket.state === SocketState.LISTENING) {
+    // As in Linux, a listener does not send anyway, and one that hears no more is none.
+    if (how !== Shut.WR) {
+      socket.acceptor!.close(-Errno.EINVAL);
+      socket.reset();
+    }
     return host.complete(operation, 0, 0);
   }
   if (socket.state !== SocketState.CONNECTED) {
-    return host.complete(operation, -Errno.ENOTCONN, 0);
+    return host.complete(operation, socket.family === AF_UNIX ? 0 : -Errno.ENOTCONN, 0);
   }
   if (how !== Shut.WR) socket.reader!.shutDown();
   if (how === Shut.RD) return host.complete(operation, 0, 0);
@@ -312,6 +378,7 @@ function closeSocket(host: Host, socket: Socket): void {
   const { connecting, conn, writer } = socket;
   if (connecting !== null) connecting.owner!.cancel(connecting);
   socket.acceptor?.close(-Errno.ECANCELED);
+  host.ports.delete(socket);
   socket.reader?.close();
   writer?.close();
   socket.endPolls();

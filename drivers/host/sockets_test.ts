@@ -202,7 +202,7 @@ testBoth("a connect that is cancelled leaves nothing behind", async (program) =>
 testBoth("SHUTDOWN ends each direction by itself", async (program) => {
   const { fd, peer, listener } = await program.pair();
   assertEquals(await program.run(Op.SHUTDOWN, fd, { length: 7 }), -Errno.EINVAL);
-  assertEquals(await program.run(Op.SHUTDOWN, listener, { length: Shut.WR }), -Errno.ENOTCONN);
+  assertEquals(await program.run(Op.SHUTDOWN, listener, { length: Shut.WR }), 0);
   const address = program.put("last words");
   assertEquals(await program.run(Op.SEND, fd, { address, length: 10 }), 10);
   assertEquals(await program.run(Op.SHUTDOWN, fd, { length: Shut.WR }), 0);

@@ -8,6 +8,7 @@ import { BUFFER_GROUP } from "../../ring/buffers.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { MSGHDR } from "../../ring/abi/layout.ts";
 import { IoPrio, Msg, Op, SqeFlag } from "../../ring/abi/opcodes.ts";
+import { AF_UNIX } from "../../ring/abi/sockaddr.ts";
 import { DatagramSocket } from "./datagram_socket.ts";
 import type { Host } from "./host.ts";
 import type { Operation } from "./operation.ts";
@@ -35,6 +36,7 @@ function messageFlags(operation: Operation): number {
 }
 
 function notConnected(socket: Socket, isSend: boolean): number {
+  if (socket.family === AF_UNIX) return isSend ? -Errno.ENOTCONN : -Errno.EINVAL;
   // tcp(7): sending before connecting is a broken pipe, as after the end.
   if (isSend && socket.state !== SocketState.CONNECTING) return -Errno.EPIPE;
   return -Errno.ENOTCONN;

@@ -58,7 +58,8 @@ export class Timeouts implements OperationOwner, DeadlineTarget {
     }
     if (delayMs < 0) return this.#machine.complete(operation, delayMs, 0);
     this.#machine.park(operation, this);
-    this.#arm(operation, delayMs);
+    if (delayMs === 0) this.#armRound(operation);
+    else this.#arm(operation, delayMs);
     const counts = offset > 0 && (operationFlags & TimeoutFlag.MULTISHOT) === 0;
     this.#targets[operation.id] = counts ? this.#posted + offset : 0;
     if (counts) this.counting++;
@@ -161,6 +162,18 @@ export class Timeouts implements OperationOwner, DeadlineTarget {
     if ((flags & TimeoutFlag.ABS) === 0) return milliseconds;
     const isReal = (flags & REAL_TIME) !== 0 || (operation.operationFlags & REAL_TIME) !== 0;
     return Math.max(0, milliseconds - (isReal ? Date.now() : this.#now()));
+  }
+
+  /** No time is one round: a timer would come later. */
+  #armRound(operation: Operation): void {
+    const { id, serial } = operation;
+    this.#armed[id] = null;
+    this.#machine.outstanding++;
+    this.#machine.rounds.after(() => {
+      this.#machine.outstanding--;
+      // It may have ended, or been given another time.
+      if (operation.serial === serial && this.#armed[id] === null) this.onDeadline(id);
+    });
   }
 
   #arm(operation: Operation, delayMs: number): void {

@@ -71,13 +71,28 @@ export class Writer implements OperationOwner {
     }
     if (operation.total === 0) return this.#machine.complete(operation, 0, 0);
     if ((operationFlags & Msg.DONTWAIT) !== 0 && this.#isWriting) {
+      // Whoever hears this waits for the moment when there is room again, which is an edge then.
+      this.#listener.onReadiness();
       return this.#machine.complete(operation, -Errno.EAGAIN, 0);
     }
     this.#waiting.push(operation);
     this.#machine.park(operation, this);
+    const { serial } = operation;
     if (!this.#isWriting) this.#begin(operation);
+    if ((operationFlags & Msg.DONTWAIT) === 0 || operation.serial !== serial) return;
+    if (this.#machine.rounds.isExact) this.#detachSoon(operation);
     // There is no asking whether a write would wait: one chunk counts as the send buffer's room.
-    if ((operationFlags & Msg.DONTWAIT) !== 0 && this.#active === operation) this.#detach();
+    else if (this.#active === operation) this.#detach();
+  }
+
+  /** What is not written after a round waits for room: one chunk more than there was counts. */
+  #detachSoon(operation: Operation): void {
+    const { serial } = operation;
+    this.#machine.outstanding++;
+    this.#machine.rounds.after(() => {
+      this.#machine.outstanding--;
+      if (operation.serial === serial && this.#active === operation) this.#detach();
+    });
   }
 
   /** {@inheritDoc OperationOwner.cancel} */

@@ -5,12 +5,14 @@
  */
 
 import type { Descriptors } from "./descriptors.ts";
-import { F_DUPFD_CLOEXEC, lastErrno, type Libc, SYS_IO_URING_ENTER } from "./libc.ts";
+import { addressOf, F_DUPFD_CLOEXEC, lastErrno, type Libc, SYS_IO_URING_ENTER } from "./libc.ts";
 import { SYS_IO_URING_REGISTER } from "./libc.ts";
 import { Registrar } from "./registrar.ts";
 import type { KernelRing } from "./setup.ts";
 import { LIBC_OPCODES, SideConsumer } from "./side.ts";
 import type { Sleeper } from "./sleeper.ts";
+import { KernelCalls } from "./system_calls.ts";
+import { leaveIfAsked } from "../leave.ts";
 import { loadAcquire, storeRelease, type Words } from "../../ring/barrier.ts";
 import { hasCompletions } from "../../ring/completion.ts";
 import { LedgerState } from "../../ring/descriptor_table.ts";
@@ -22,6 +24,7 @@ import type {
 } from "../../ring/driver.ts";
 import { laySideRing, type RingGeometry } from "../../ring/geometry.ts";
 import type { RingMemory } from "../../ring/memory.ts";
+import { Staging } from "../../ring/staging.ts";
 import {
   CqRingFlag,
   DriverOp,
@@ -36,23 +39,23 @@ import {
 const SPIN_TURNS = 8;
 /** Looks at the ring within one empty turn: a few microseconds, dearer to spend on more turns. */
 const LINGER_LOOKS = 1000;
-/** Busy turns between two looks at Deno's own sockets, while nothing else happens there. */
+/** Busy turns between two looks at Deno's own sockets, while nothing happens there. */
 const BREATHE_TURNS = 6;
-/** The same after something did: a `fetch` takes several rounds of the event loop. */
+/** The same just after something did: a `fetch` takes several rounds of the event loop. */
 const BREATHE_TURNS_SHARED = 1;
+/** The same after long in which nothing did: a round costs as much as some dozen messages. */
+const BREATHE_TURNS_ALONE = 16;
 /** A round of the event loop that took longer, in milliseconds, did more than wake this ring. */
 const SHARED_ROUND_MS = 0.05;
-/** Rounds with nothing else in them until the event loop counts as this ring's alone. */
+/** Rounds with nothing else in them after which the event loop is no longer shared. */
 const SHARED_ROUNDS = 12;
-/** Deferred task work that one entry runs, at least; after as much there may be more. */
-const TASK_WORK_BATCH = 20;
-/** Completions to reap before the program gets its turn. */
-const REAP_MOST = 128;
+/** And after which it counts as this ring's alone: about a tenth of a second of traffic. */
+const ALONE_ROUNDS = 96;
 /** Where the table of descriptors is grown to at once; growing it later stalls every thread. */
 const DESCRIPTOR_TABLE_SIZES: readonly number[] = [16384, 8192, 4096, 1024];
 
 /** Memory that kernel rings use: V8 would free it although the kernel still writes to it. */
-const liveMemory: Set<RingMemory> = new Set();
+const liveMemory: Set<RingMemory | Staging> = new Set();
 
 /** What {@linkcode KernelDriver} is made of. */
 export interface KernelParts {
@@ -66,6 +69,11 @@ export interface KernelParts {
   readonly openSleeper: (woken: () => void) => Promise<Sleeper>;
 }
 
+function breatheTurnsAfter(quietRounds: number): number {
+  if (quietRounds < SHARED_ROUNDS) return BREATHE_TURNS_SHARED;
+  return quietRounds < ALONE_ROUNDS ? BREATHE_TURNS : BREATHE_TURNS_ALONE;
+}
+
 /** A kernel ring, entered on its own thread. */
 export class KernelDriver implements RingDriver {
   readonly kind = "kernel";
@@ -77,11 +85,14 @@ export class KernelDriver implements RingDriver {
   readonly features: DriverFeatures;
   readonly registrar: Registrar;
   readonly ledger: DescriptorLedger | null;
+  #systemCalls: KernelCalls | null = null;
+  #staging: Staging | null = null;
   readonly spinTurns = SPIN_TURNS;
   /** {@inheritDoc RingDriver.breatheTurns} */
   breatheTurns: number = BREATHE_TURNS;
   #breathStart = 0;
-  #sharedRounds = 0;
+  /** Rounds of the event loop, one after another, with nothing else in them. */
+  #quietRounds = SHARED_ROUNDS;
   readonly #descriptors: Descriptors;
   readonly #libc: Libc;
   readonly #ring: KernelRing;
@@ -147,6 +158,27 @@ export class KernelDriver implements RingDriver {
     return this.#sleeper.why;
   }
 
+  /** {@inheritDoc RingDriver.systemCalls} */
+  get systemCalls(): KernelCalls {
+    return this.#systemCalls ??= new KernelCalls(this.#descriptors);
+  }
+
+  /** {@inheritDoc RingDriver.staging} */
+  get staging(): Staging | null {
+    // A Worker's memory ends with it; the ring, which somebody else reaps, may not.
+    if (this.ledger !== null) return null;
+    if (this.#staging === null) {
+      this.#staging = new Staging(addressOf);
+      liveMemory.add(this.#staging);
+    }
+    return this.#staging;
+  }
+
+  /** {@inheritDoc RingDriver.leaveIfAsked} */
+  leaveIfAsked(): void {
+    leaveIfAsked(this.#descriptors.table);
+  }
+
   /** {@inheritDoc RingDriver.start} */
   start(host: DriverHost): void {
     this.#host = host;
@@ -162,20 +194,8 @@ export class KernelDriver implements RingDriver {
     if (pending === 0 && this.#hasTaskrunFlag && !this.#hasWork(mayLinger ? LINGER_LOOKS : 1)) {
       return 0;
     }
-    const submitted = this.#enterOnce(pending);
-    if (submitted < 0) return -lastErrno();
-    let before = 0;
-    let ready = this.#ready;
-    while (ready - before >= TASK_WORK_BATCH && ready < REAP_MOST) {
-      if (this.#enterOnce(0) < 0) break;
-      before = ready;
-      ready = this.#ready;
-    }
-    return submitted;
-  }
-
-  #enterOnce(pending: number): number {
-    return this.#libc.enter(
+    // Once: the kernel leaves some task work for the next turn, and what is here is still warm.
+    const submitted = this.#libc.enter(
       SYS_IO_URING_ENTER,
       this.#ring.fd,
       pending,
@@ -183,12 +203,7 @@ export class KernelDriver implements RingDriver {
       EnterFlag.GETEVENTS,
       null,
     );
-  }
-
-  /** Completions that wait. */
-  get #ready(): number {
-    const { cqTail, cqHead } = this.main;
-    return (loadAcquire(this.#words, cqTail) - this.#words[cqHead]) | 0;
+    return submitted < 0 ? -lastErrno() : submitted;
   }
 
   /** {@inheritDoc RingDriver.enterSide} */
@@ -204,18 +219,28 @@ export class KernelDriver implements RingDriver {
 
   /** {@inheritDoc RingDriver.breathe} */
   breathe(): void {
+    const isAsked = this.#breathStart > 0;
     this.#breathStart = performance.now();
-    this.#sleeper.breathe();
+    if (!isAsked) this.#sleeper.breathe();
   }
+
+  /** {@inheritDoc RingDriver.noteWork} */
+  noteWork(): void {
+    // What the program does takes its time, too, and is no reason to breathe more often.
+    if (this.#breathStart > 0) queueMicrotask(this.#restartBreath);
+  }
+
+  readonly #restartBreath = (): void => {
+    if (this.#breathStart > 0) this.#breathStart = performance.now();
+  };
 
   /** The event loop came round, or the eventfd was signalled. */
   #woken(): void {
     if (this.#breathStart > 0) {
       const isShared = performance.now() - this.#breathStart > SHARED_ROUND_MS;
       this.#breathStart = 0;
-      if (isShared) this.#sharedRounds = SHARED_ROUNDS;
-      else if (this.#sharedRounds > 0) this.#sharedRounds--;
-      this.breatheTurns = this.#sharedRounds > 0 ? BREATHE_TURNS_SHARED : BREATHE_TURNS;
+      this.#quietRounds = isShared ? 0 : Math.min(this.#quietRounds + 1, ALONE_ROUNDS);
+      this.breatheTurns = breatheTurnsAfter(this.#quietRounds);
     }
     this.#host?.wake();
   }
@@ -256,10 +281,12 @@ export class KernelDriver implements RingDriver {
   }
 
   #closeRing(): void {
+    this.#systemCalls?.end();
     this.#descriptors.close(this.#ring.fd);
     this.registrar.close();
     this.#ring.unmap();
     liveMemory.delete(this.memory);
+    if (this.#staging !== null) liveMemory.delete(this.#staging);
   }
 
   /** Whether the kernel has task work to run or completions that overflowed. */

@@ -68,8 +68,48 @@ const SYMBOLS = {
   fchmodat: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
+/** What `posix/` calls beside a ring: opened with the first of its tables. */
+const CALL_SYMBOLS = {
+  // ssize_t recv(int fd, void *buf, size_t len, int flags): sizes below 2^31 fit 32 bits
+  recv: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
+  send: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
+  recvfrom: {
+    parameters: ["i32", "buffer", "u32", "i32", "buffer", /* sockaddr */ "buffer" /* length */],
+    result: "i32",
+  },
+  sendto: {
+    parameters: ["i32", "buffer", "u32", "i32", "buffer", /* sockaddr */ "u32"],
+    result: "i32",
+  },
+  sendmsg: { parameters: ["i32", "buffer", /* msghdr */ "i32"], result: "i32" },
+  recvmsg: { parameters: ["i32", "buffer", /* msghdr */ "i32"], result: "i32" },
+  // ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
+  preadv2: { parameters: ["i32", "buffer", "i32", "i64", "i32"], result: "i32" },
+  pwritev2: { parameters: ["i32", "buffer", "i32", "i64", "i32"], result: "i32" },
+  connect: { parameters: ["i32", "buffer", /* sockaddr */ "u32"], result: "i32" },
+  shutdown: { parameters: ["i32", "i32"], result: "i32" },
+  socketpair: { parameters: ["i32", "i32", "i32", "buffer" /* int[2] */], result: "i32" },
+  // int ioctl(int fd, unsigned long request, int *argument)
+  ioctl: { parameters: ["i32", "u32", "buffer"], result: "i32" },
+  epoll_create1: { parameters: ["i32"], result: "i32" },
+  epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer" /* epoll_event */], result: "i32" },
+  epoll_wait: { parameters: ["i32", "buffer", /* epoll_event[] */ "i32", "i32"], result: "i32" },
+  // ssize_t splice(int in, off_t *inOffset, int out, off_t *outOffset, size_t len, flags)
+  splice: { parameters: ["i32", "buffer", "i32", "buffer", "u32", "u32"], result: "i32" },
+  // ssize_t sendfile(int out, int in, off_t *offset, size_t count)
+  sendfile: { parameters: ["i32", "i32", "buffer", "u32"], result: "i32" },
+  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
+  // int openat(int directory, const char *path, int flags, mode_t mode)
+  openat: { parameters: ["i32", "buffer", "i32", "u32"], result: "i32" },
+  // int getrlimit(int resource, struct rlimit *limit)
+  getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
 /** glibc's functions as far as rings need them. */
 export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
+/** The other system calls of sockets and files. */
+export type LibcCalls = Deno.DynamicLibrary<typeof CALL_SYMBOLS>["symbols"];
 
 /** `io_uring_setup`, `_enter` and `_register`: the same numbers on every architecture. */
 export const SYS_IO_URING_SETUP = 425;
@@ -99,6 +139,14 @@ export function openLibc(): Libc {
     errnoView = new Deno.UnsafePointerView(library.symbols.__errno_location()!);
   }
   return library.symbols;
+}
+
+let calls: Deno.DynamicLibrary<typeof CALL_SYMBOLS> | null = null;
+
+/** Opens the other half, once per thread; {@linkcode openLibc} has been called before. */
+export function openLibcCalls(): LibcCalls {
+  calls ??= Deno.dlopen("libc.so.6", CALL_SYMBOLS);
+  return calls.symbols;
 }
 
 /** The calling thread's `errno`, after a call that returned -1. */

@@ -42,7 +42,11 @@ export async function reapDescriptors(handle: LedgerHandle): Promise<ReapReport 
   // A thread of the Worker's pool may be blocked on it, and the Worker's thread waits for that one.
   const { eventFd } = table;
   if (eventFd >= 0) libc.write(eventFd, new Uint8Array(new BigUint64Array([1n]).buffer), 8n);
-  if (!await hasEnded(libc, table.thread)) return null;
+  table.askToLeave(true);
+  if (!await hasEnded(libc, table.thread)) {
+    table.askToLeave(false);
+    return null;
+  }
   // It may have come to its orderly end meanwhile.
   if (table.state !== LedgerState.OPEN) return NOTHING_REAPED;
   return await closeAll(libc, table, handle);

@@ -25,7 +25,7 @@ import {
   W_USER_DATA,
 } from "../../ring/abi/layout.ts";
 import { AT_FDCWD, DriverOp, Op } from "../../ring/abi/opcodes.ts";
-import { completeResolve } from "../resolve.ts";
+import { completeResolve, completeReverse } from "../resolve.ts";
 
 /** The largest is `struct group_source_req`. */
 const OPTION_BYTES_MAX = 512;
@@ -68,8 +68,10 @@ export class SideConsumer {
       const words = queue.entries;
       const userLow = words[at + W_USER_DATA];
       const userHigh = words[at + W_USER_DATA + 1];
-      if ((words[at + W_OPCODE] & 0xff) === DriverOp.RESOLVE) {
-        completeResolve(this.#memory, words, at, (result) => {
+      const opcode = words[at + W_OPCODE] & 0xff;
+      if (opcode === DriverOp.RESOLVE || opcode === DriverOp.REVERSE) {
+        const complete = opcode === DriverOp.RESOLVE ? completeResolve : completeReverse;
+        complete(this.#memory, words, at, (result) => {
           queue.post(userLow, userHigh, result, 0);
           this.onLate();
         });

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { hashBytes, type SipKey } from "../limits/sip_hash.ts";
+import { hashBytes, type SipKey } from "../../ring/abi/sip_hash.ts";
 
 /** Who shares the keys: a name, or something with a name and, where shares differ, a weight. */
 export type MaglevBackend = string | {

@@ -9,6 +9,7 @@ import { MessageDatagram } from "./datagram.ts";
 import type { Draft } from "./datagram_draft.ts";
 import type { DatagramData, DatagramToSend, Slab } from "./datagram_jobs.ts";
 import type { SendRecord } from "./datagram_outbox.ts";
+import { endOfSlices, endOfViews } from "./datagram_runs.ts";
 import { RingBuffer } from "../ring_buffer.ts";
 
 /** Says whether an address stands for the destination of the message. */
@@ -47,31 +48,38 @@ export class Collector {
     if (!(data instanceof Uint8Array) || second.data === data) return false;
     if (second.to !== to && !isTo(second.to)) return false;
     const draft = this.#draft;
-    const { arena, memory: { bytes: memory } } = draft.reactor;
-    const block = arena.take((limit - from) * size);
-    if (block < 0) return false;
-    record.block = block;
-    memory.set(data, block);
-    let at = block + size;
-    let index = from + 1;
-    for (; index < limit; index++) {
+    const memory = draft.stage(record, (limit - from) * size);
+    if (memory === null) return false;
+    const start = draft.staged;
+    let at = start;
+    let index = from;
+    let before = data;
+    let follows = NOWHERE;
+    for (let length = size; index < limit && length === size; index++) {
       const item = items[index];
       const next = item.data;
       if (!(next instanceof Uint8Array) || (item.to !== to && !isTo(item.to))) break;
-      const { length } = next;
-      if (length !== size) {
-        if (length > size || length === 0) break;
-        memory.set(next, at);
-        at += length;
-        index++;
-        break;
+      const { byteOffset } = next;
+      if (byteOffset === follows) {
+        const end = endOfViews(items, index, limit, before, to, isTo);
+        const run = (end - index) * size;
+        if (run > 0) {
+          memory.set(new Uint8Array(before.buffer, follows, run), at);
+          at += run;
+          follows = NOWHERE;
+          index = end - 1;
+          continue;
+        }
       }
+      length = next.length;
+      if (length > size || length === 0) break;
       memory.set(next, at);
-      at += size;
+      at += length;
+      follows = byteOffset + size;
+      before = next;
     }
-    this.#finish(index - from, at - block, size, at - block);
-    draft.pieces.clear();
-    draft.pieces.add(block, at - block);
+    this.#finish(index - from, at - start, size, at - start);
+    draft.pieces.add(start, at - start);
     return true;
   }
 
@@ -98,7 +106,7 @@ export class Collector {
     draft.begin();
     let bytes = 0;
     let index = from;
-    for (let length = size; index < limit && length === size; index++) {
+    for (let length = size; index < limit && length === size;) {
       const item = items[index];
       const { data } = item;
       if (item.to !== to && !isTo(item.to)) break;
@@ -106,8 +114,13 @@ export class Collector {
       if (length > size || length <= 0) break;
       const place = draft.pin(data, record);
       if (place < 0) break;
-      draft.pieces.add(place, length);
-      bytes += length;
+      const first = index++;
+      if (data instanceof RingBuffer && length === size) {
+        index = endOfSlices(items, index, limit, data, to, isTo);
+      }
+      const run = (index - first) * length;
+      draft.pieces.add(place, run);
+      bytes += run;
     }
     if (index === from || !draft.placeVector(record, 0)) return false;
     this.#finish(index - from, bytes, size, 0);
@@ -124,16 +137,15 @@ export class Collector {
   /** Takes what was measured of a slab, in one piece. @returns false when there is no room */
   slab({ data, segment }: Slab, from: number, record: SendRecord): boolean {
     const draft = this.#draft;
-    const { arena, memory } = draft.reactor;
     const { bytes } = draft;
     const start = from * segment;
-    draft.begin();
     if (data instanceof Uint8Array) {
-      record.block = arena.take(bytes);
-      if (record.block < 0) return false;
-      memory.bytes.set(data.subarray(start, start + bytes), record.block);
-      draft.pieces.add(record.block, bytes);
+      const memory = draft.stage(record, bytes);
+      if (memory === null) return false;
+      memory.set(data.subarray(start, start + bytes), draft.staged);
+      draft.pieces.add(draft.staged, bytes);
     } else {
+      draft.begin();
       draft.pieces.add(draft.pin(data, record) + start, bytes);
     }
     return true;

@@ -61,6 +61,10 @@ export class Draft {
   copied = 0;
   readonly reactor: Reactor;
   readonly pieces: Pieces = new Pieces();
+  /** The address that the places of pieces count from. */
+  base = 0;
+  /** Where the memory begins that {@linkcode Draft.stage} took. */
+  staged = NOWHERE;
   /** Where the vector is in the arena block, when it has more than one element. */
   #vectorOffset = 0;
   /** The received message that was pinned last: datagrams of one message come in a row. */
@@ -75,6 +79,7 @@ export class Draft {
   /** Forgets the memory of the last message. */
   begin(): void {
     this.pieces.clear();
+    this.base = this.reactor.memory.base;
     this.#pinned = null;
     this.#pinnedBuffer = null;
   }
@@ -86,6 +91,27 @@ export class Draft {
     }
     record.block = this.reactor.arena.take(bytes);
     return record.block;
+  }
+
+  /**
+   * Begins a message of nothing but copies, in one piece, and takes memory for them: beside the ring
+   * where the driver has some.
+   *
+   * @returns the memory to copy to, from {@linkcode Draft.staged} on; null when there is no room
+   */
+  stage(record: SendRecord, bytes: number): Uint8Array<ArrayBufferLike> | null {
+    this.begin();
+    const { driver, arena, memory } = this.reactor;
+    const staging = driver.staging ?? null;
+    record.staged = staging === null ? NOWHERE : staging.take(bytes);
+    if (record.staged >= 0) {
+      this.staged = record.staged;
+      this.base = staging!.base;
+      return staging!.bytes;
+    }
+    record.block = arena.take(bytes);
+    this.staged = record.block;
+    return record.block < 0 ? null : memory.bytes;
   }
 
   /** Takes arena memory for copies, and for the vector where scratch bytes have no room. */
@@ -155,7 +181,7 @@ export class Draft {
     const header = this.reactor.scratchOf(slot) + Scratch.MSGHDR;
     const { pieces } = this;
     const vector = pieces.count > 1 ? record.block + this.#vectorOffset : header + VECTOR;
-    pieces.write(words, vector, base);
+    pieces.write(words, vector, this.base);
     putLong(words, header + MSGHDR.IOV, base + vector);
     putLong(words, header + MSGHDR.IOV_LENGTH, pieces.count);
     const hasName = destination.length > 0;

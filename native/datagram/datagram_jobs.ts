@@ -16,7 +16,10 @@ export type DatagramData = Uint8Array | Lease | RingBuffer;
 
 /** One datagram to send. */
 export interface DatagramToSend {
-  /** Its bytes; leases and ring buffers leave from where they are. */
+  /**
+   * Its bytes; leases and ring buffers leave from where they are. Arrays are copied, and those that
+   * lie behind one another in one buffer are copied together.
+   */
   readonly data: DatagramData;
   /** Where it goes; left out on a connected endpoint. */
   readonly to?: AddressInput;

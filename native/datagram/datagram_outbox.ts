@@ -49,6 +49,8 @@ export class SendRecord {
   start = 0;
   /** The arena block that the bytes were copied to, else -1. */
   block = -1;
+  /** The block beside the ring that they were copied to, else -1. */
+  staged = -1;
   /** Bytes of copies that count against a limit. */
   charged = 0;
   /** Ends the pins of what leaves in place. */
@@ -170,6 +172,10 @@ export class Outbox {
       this.#reactor.giveArena(record.block);
       record.block = -1;
     }
+    if (record.staged >= 0) {
+      this.#reactor.driver.staging!.give(record.staged);
+      record.staged = -1;
+    }
     if (record.charged > 0) {
       this.#socket.owner.release("bufferBytes", record.charged);
       record.charged = 0;
@@ -215,7 +221,7 @@ export class Outbox {
     const words = reactor.entries;
     words[at + W_OPERATION_FLAGS] = SEND_FLAGS;
     if (isPlain) {
-      putAddress(words, at + W_ADDRESS, base + draft.pieces.starts[0]);
+      putAddress(words, at + W_ADDRESS, draft.base + draft.pieces.starts[0]);
       words[at + W_LENGTH] = draft.bytes;
       if (destination.length > 0) {
         putAddress(words, at + W_OFFSET, base + draft.writeName(slot, destination));

@@ -32,6 +32,60 @@ Deno.test("datagrams of one size to one address are one message that the kernel 
   assertEquals(udp.network.reactor.arena.usedBytes, 0);
 });
 
+Deno.test("views of one buffer are sent as what they view, whatever lies between them", async () => {
+  const udp = new ScriptedUdp();
+  const [one, other] = [1, 2].map((seed) => Uint8Array.from({ length: 80 }, (_, at) => seed + at));
+  const at = (buffer: Uint8Array, from: number, to = from + 10) => buffer.subarray(from, to);
+  const views = [
+    ...[0, 10, 20].map((from) => at(one, from)),
+    ...[30, 40].map((from) => at(other, from)),
+    at(one, 50),
+    at(one, 60),
+    at(one, 60),
+    at(one, 70, 74),
+  ];
+  const batch = views.map((data) => ({ data, to: ONE }));
+  const sending = udp.endpoint.sendBatch(batch);
+  const [message] = await udp.sent();
+  assertEquals([message.segment, message.bytes], [10, joinOf(batch)]);
+  await udp.acceptAll();
+  assertEquals(await sending, { sent: 9, failed: [] });
+});
+
+Deno.test("slices of a ring buffer leave from where they are, neighbours as one piece", async () => {
+  const udp = new ScriptedUdp();
+  const { arena } = udp.network.reactor;
+  const slab = udp.endpoint.allocBuffer(4096);
+  slab.bytes.set(Uint8Array.from({ length: 4096 }, (_, index) => index >> 2));
+  const batch = [0, 1, 2, 3, 7, 8].map((place) => ({
+    data: slab.slice(place * 100, place * 100 + 100),
+    to: ONE,
+  }));
+  const sending = udp.endpoint.sendBatch(batch);
+  const [message] = await udp.sent();
+  assertEquals(message.segment, 100);
+  assertEquals(message.pieces, [slab.slice(0, 400).bytes, slab.slice(700, 900).bytes]);
+  slab.release();
+  assert(arena.usedBytes >= 4096, "it is still being sent from");
+  await udp.acceptAll();
+  assertEquals(await sending, { sent: 6, failed: [] });
+  assertEquals(arena.usedBytes, 0);
+});
+
+Deno.test("a slice whose buffer was released fails, and keeps no other from leaving", async () => {
+  const udp = new ScriptedUdp();
+  const [kept, gone] = [udp.endpoint.allocBuffer(512), udp.endpoint.allocBuffer(512)];
+  const late = gone.slice(0, 10);
+  gone.release();
+  const data = [kept.slice(0, 10), late, kept.slice(10, 20)];
+  const sending = udp.endpoint.sendBatch(data.map((each) => ({ data: each, to: ONE })));
+  await udp.acceptAll();
+  const { sent, failed } = await sending;
+  assertEquals([sent, failed.map(({ index }) => index)], [2, [1]]);
+  kept.release();
+  assertEquals(udp.network.reactor.arena.usedBytes, 0);
+});
+
 Deno.test("a message has at most 128 datagrams, and as many bytes as one datagram may", async () => {
   const udp = new ScriptedUdp();
   const small = udp.endpoint.sendBatch(items(300, 10));

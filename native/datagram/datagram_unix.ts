@@ -5,9 +5,12 @@
  */
 
 import type { NetworkCapability } from "../capability.ts";
-import { DatagramSocket } from "./datagram_socket.ts";
+import { type DatagramParts, DatagramSocket } from "./datagram_socket.ts";
+import { UNIX_DATAGRAM_SOCKET } from "../process/adopt.ts";
+import type { OwnedFd } from "../unix/unix_descriptors.ts";
 import type { DatagramOptionName, OptionValue } from "../options/options.ts";
-import type { BindOptions } from "./udp_open.ts";
+import { adoptDatagrams } from "./datagram_adopt.ts";
+import type { AdoptDatagramOptions, BindOptions } from "./datagram_options.ts";
 import type { UnixAddressInput } from "../../ring/abi/address.ts";
 
 /**
@@ -44,6 +47,26 @@ export class UnixDatagramEndpoint extends DatagramSocket<Deno.UnixAddr> {
     options?: BindOptions,
   ): Promise<UnixDatagramEndpoint> {
     return capability.bind(address, options);
+  }
+
+  /**
+   * Takes over a Unix socket of datagrams that was opened elsewhere: inherited, or received. What it is connected to, it stays
+   * connected to.
+   *
+   * @param fd its number, or an object whose ownership ends here
+   * @param capability must hold `adopt`, `unix`, and `listen` for the address it is bound to, and
+   * `connect` for the one that it is connected to
+   * @throws {NetError} EBADF, ENOTSOCK, EINVAL naming what the descriptor is instead, ENOTSUP on
+   * `host`; the descriptor then stays the caller's
+   * @throws {Deno.errors.NotCapable} when the capability does not allow it
+   */
+  static adopt(
+    fd: number | OwnedFd,
+    capability: NetworkCapability,
+    options: AdoptDatagramOptions = {},
+  ): Promise<UnixDatagramEndpoint> {
+    const make = (parts: DatagramParts): UnixDatagramEndpoint => new UnixDatagramEndpoint(parts);
+    return adoptDatagrams(capability, fd, UNIX_DATAGRAM_SOCKET, options, make);
   }
 
   /** Sets an option: see {@linkcode Socket.setOption}. */

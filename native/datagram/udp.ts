@@ -5,10 +5,13 @@
  */
 
 import type { NetworkCapability } from "../capability.ts";
-import { DatagramSocket } from "./datagram_socket.ts";
+import { type DatagramParts, DatagramSocket } from "./datagram_socket.ts";
+import { UDP_SOCKET } from "../process/adopt.ts";
+import type { OwnedFd } from "../unix/unix_descriptors.ts";
 import type { DatagramOptionName, OptionValue } from "../options/options.ts";
 import { joinGroup, type JoinOptions, type Membership } from "./udp_membership.ts";
-import type { BindOptions } from "./udp_open.ts";
+import { adoptDatagrams } from "./datagram_adopt.ts";
+import type { AdoptDatagramOptions, BindOptions } from "./datagram_options.ts";
 import type { AddressInput } from "../../ring/abi/address.ts";
 
 /**
@@ -45,6 +48,26 @@ export class UdpEndpoint extends DatagramSocket<Deno.NetAddr> {
     options?: BindOptions,
   ): Promise<UdpEndpoint> {
     return capability.bind(address, options);
+  }
+
+  /**
+   * Takes over a UDP socket that was opened elsewhere: inherited, or received. What it is connected to, it stays
+   * connected to.
+   *
+   * @param fd its number, or an object whose ownership ends here
+   * @param capability must hold `adopt`, `udp`, and `listen` for the address it is bound to, and
+   * `connect` for the one that it is connected to
+   * @throws {NetError} EBADF, ENOTSOCK, EINVAL naming what the descriptor is instead, ENOTSUP on
+   * `host`; the descriptor then stays the caller's
+   * @throws {Deno.errors.NotCapable} when the capability does not allow it
+   */
+  static adopt(
+    fd: number | OwnedFd,
+    capability: NetworkCapability,
+    options: AdoptDatagramOptions = {},
+  ): Promise<UdpEndpoint> {
+    const make = (parts: DatagramParts): UdpEndpoint => new UdpEndpoint(parts);
+    return adoptDatagrams(capability, fd, UDP_SOCKET, options, make);
   }
 
   /**

@@ -15,7 +15,7 @@
  * @module
  */
 
-import { hashWords, type SipKey } from "./sip_hash.ts";
+import { hashWords, type SipKey } from "../../ring/abi/sip_hash.ts";
 
 /** Entries that a key may have: their tags fill one cache line. */
 const WAYS = 16;

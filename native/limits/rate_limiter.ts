@@ -6,7 +6,6 @@
 
 import { checkKeys } from "../options/options.ts";
 import { BucketTable, Outcome } from "./rate_buckets.ts";
-import { randomSipKey, type SipKey } from "./sip_hash.ts";
 import {
   type AddressInput,
   canonicalizeHost,
@@ -14,6 +13,7 @@ import {
   parseAddress,
   SocketAddress,
 } from "../../ring/abi/address.ts";
+import type { SipKey } from "../../ring/abi/sip_hash.ts";
 
 /** Whoever decides whether a peer may go on; endpoints ask it before they accept or receive. */
 export interface AddressLimiter {
@@ -305,8 +305,8 @@ function maskOf(prefix: number, words: number): Int32Array {
 }
 
 function keyOf(seed: readonly [number, number] | undefined): SipKey {
-  if (seed === undefined) return randomSipKey();
-  const [low, high] = seed;
+  const [low, high] = seed ?? crypto.getRandomValues(new Int32Array(2));
+  if (seed === undefined) return { low, high };
   if (
     seed.length !== 2 || ![low, high].every((word) => word === word >> 0 || word === word >>> 0)
   ) {

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { RateLimiter, type RateLimiterOptions } from "./rate_limiter.ts";
-import { hashWords } from "./sip_hash.ts";
 import { SocketAddress } from "../../ring/abi/address.ts";
+import { hashWords } from "../../ring/abi/sip_hash.ts";
 import { type Random, scale, withSeed } from "../../tests/support/seed.ts";
 
 /** A limiter on virtual time. */

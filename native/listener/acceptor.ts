@@ -38,6 +38,8 @@ const QUEUE_HIGH = 1024;
 /** Milliseconds until accepting is tried again after EMFILE and its like. */
 const EXHAUSTED_RETRY_MS = 50;
 const DELAY_MOST_MS = 2 ** 31;
+/** Connections that are taken after the last accept was cancelled, at most. */
+const SWEEP_MOST = 4096;
 
 const EXHAUSTED: ReadonlySet<number> = new Set<number>([
   Errno.EMFILE,
@@ -96,6 +98,9 @@ export class Acceptor<S extends StreamSocket<Deno.Addr>>
   #closedBy: Error | undefined;
   #retry: Deadline | null = null;
   #listenerClosing: Promise<void> | null = null;
+  /** Whether the queue is looked through once more before the listener is closed. */
+  #isSweeping = false;
+  #onDisarmed: () => void = () => {};
   #settling: Settling[] = [];
 
   /**
@@ -148,6 +153,7 @@ export class Acceptor<S extends StreamSocket<Deno.Addr>>
     if ((flags & CqeFlag.MORE) === 0) {
       this.#slot = -1;
       this.#isCancelling = false;
+      this.#onDisarmed();
     }
     if (result >= 0) this.#greeter.greet(result);
     else this.#failed(-result);
@@ -195,11 +201,16 @@ export class Acceptor<S extends StreamSocket<Deno.Addr>>
   /**
    * Accepts nothing more and closes the listening socket; what came is still handed out.
    *
+   * @param isShared whether another process goes on accepting from the same socket
    * @returns when every connection that came is a stream, or is gone
    */
-  async stop(): Promise<void> {
-    if (this.#stage === Stage.ACCEPTING) this.#stage = Stage.STOPPED;
-    await Promise.all([this.#closeListener(), this.#whenSettled(false)]);
+  async stop(isShared: boolean): Promise<void> {
+    if (this.#stage === Stage.ACCEPTING) {
+      this.#stage = Stage.STOPPED;
+      this.#isSweeping = isShared && this.#slot >= 0;
+    }
+    await this.#closeListener();
+    await this.#whenSettled(false);
   }
 
   /** Accepts nothing more and closes what nobody took. @returns when nothing is left of it */
@@ -290,7 +301,53 @@ export class Acceptor<S extends StreamSocket<Deno.Addr>>
     if (this.#retry !== null) this.#network.reactor.disarmDeadline(this.#retry);
     this.#retry = null;
     this.#cancel();
-    return this.#listenerClosing = this.#network.close(this.#endpoint.descriptor);
+    return this.#listenerClosing = this.#isSweeping
+      ? this.#sweepAndClose()
+      : this.#network.close(this.#endpoint.descriptor);
+  }
+
+  /**
+   * Takes what came while the accept was cancelled. A connection wakes one of those that wait on a
+   * listener; were that this one, and its accept cancelled by then, another process that has the
+   * same listener would not hear of it.
+   */
+  async #sweepAndClose(): Promise<void> {
+    const { reactor } = this.#network;
+    // Whoever awaits it is alive until it is done.
+    reactor.reference();
+    if (this.#slot >= 0) await new Promise<void>((resolve) => this.#onDisarmed = resolve);
+    for (let swept = 0; swept < SWEEP_MOST && this.#hasRoom; swept++) {
+      const fd = await this.#acceptAtOnce();
+      if (fd < 0) break;
+      this.#greeter.greet(fd);
+    }
+    await this.#network.close(this.#endpoint.descriptor);
+    reactor.dereference();
+    this.#isSweeping = false;
+    this.onGreeted();
+  }
+
+  get #hasRoom(): boolean {
+    return this.#stage !== Stage.CLOSED && !this.#greeter.isFull &&
+      this.streams.open < this.#plan.maxConnections;
+  }
+
+  /** @returns a descriptor, or `-errno`: EAGAIN when nobody waits to be accepted */
+  async #acceptAtOnce(): Promise<number> {
+    const head = Op.ACCEPT | (IoPrio.ACCEPT_DONTWAIT << 16);
+    const result = await this.#acceptOnce(head, false);
+    // Before Linux 6.10 it is begun, which looks at the queue, and cancelled with the same entry.
+    return result === -Errno.EINVAL ? await this.#acceptOnce(Op.ACCEPT, true) : result;
+  }
+
+  #acceptOnce(head: number, isCancelled: boolean): Promise<number> {
+    const network = this.#network;
+    const operation = network.start(head, this.#endpoint.descriptor, (reactor, at, slot) => {
+      reactor.entries[at + W_OPERATION_FLAGS] = Sock.CLOEXEC;
+      reactor.expectDescriptors(slot);
+    });
+    if (isCancelled && operation.slot >= 0) network.reactor.cancel(operation.slot);
+    return operation.done;
   }
 
   #whenSettled(withHeaders: boolean): Promise<void> {
@@ -301,7 +358,8 @@ export class Acceptor<S extends StreamSocket<Deno.Addr>>
   }
 
   #checkSettled(): void {
-    if (this.#stage === Stage.ACCEPTING || this.#slot >= 0 || !this.#greeter.isSettled) return;
+    if (this.#stage === Stage.ACCEPTING || this.#slot >= 0 || this.#isSweeping) return;
+    if (!this.#greeter.isSettled) return;
     const { hasHeaders } = this.#greeter;
     const settling = this.#settling;
     this.#settling = hasHeaders ? settling.filter(({ withHeaders }) => withHeaders) : [];

@@ -173,7 +173,7 @@ export abstract class ListenerSocket<A extends Deno.Addr, S extends StreamSocket
   /** @ignore Accepts nothing more, and leaves the address to whoever has it now. */
   handedOver(): Promise<void> {
     this.keepAddress();
-    return this.stop();
+    return this.stop(true);
   }
 
   /** @ignore What kind of endpoint it is. */
@@ -181,11 +181,17 @@ export abstract class ListenerSocket<A extends Deno.Addr, S extends StreamSocket
     return this.#local.family === "unix" ? "unix" : "tcp";
   }
 
-  /** @ignore Accepts nothing more; what came is still handed out. */
-  async stop(): Promise<void> {
+  /**
+   * Accepts nothing more; what came is still handed out.
+   *
+   * @ignore
+   *
+   * @param isShared whether another process goes on accepting from the same socket
+   */
+  async stop(isShared = false): Promise<void> {
     this.#isStopped = true;
     await this.#release();
-    await this.#acceptor.stop();
+    await this.#acceptor.stop(isShared);
   }
 
   /** Closes the endpoint; accepted streams live on. Once more is a no-op. */

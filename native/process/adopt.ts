@@ -279,14 +279,17 @@ async function judge(
   authorization: Authorization,
   { fd, transport, role }: SocketFacts,
 ): Promise<{ local: SocketAddress; remote: CompactAddress | null }> {
-  const isConnected = role === Role.CONNECTION;
-  const names = await authorization.network.names(fd, isConnected ? Want.BOTH : Want.LOCAL);
+  const mayHavePeer = role === Role.CONNECTION || role === Role.DATAGRAMS;
+  let names = await authorization.network.names(fd, mayHavePeer ? Want.BOTH : Want.LOCAL);
+  if (names === -Errno.ENOTCONN && role === Role.DATAGRAMS) {
+    names = await authorization.network.names(fd, Want.LOCAL);
+  }
   if (typeof names === "number") throw adoptError(-names, fd);
   const local = expand(names.local!);
   const remote = names.peer;
   // What was connected was either accepted here or connected to there.
   const { authority } = authorization.scope;
-  const mayConnect = remote !== null &&
+  const mayConnect = remote !== null && role === Role.CONNECTION &&
     authority.check(transport!, "connect", canonicalize(expand(remote), "destination")) === null;
   if (!mayConnect) {
     authorization.requireAddress(transport!, "listen", canonicalize(local, "listen"), "adopt");

@@ -11,9 +11,13 @@ import {
   Role,
   type SocketFacts,
   TCP_LISTENER,
+  UDP_SOCKET,
+  UNIX_DATAGRAM_SOCKET,
   UNIX_LISTENER,
 } from "./adopt.ts";
 import type { NetworkCapability } from "../capability.ts";
+import { UnixDatagramEndpoint } from "../datagram/datagram_unix.ts";
+import { UdpEndpoint } from "../datagram/udp.ts";
 import { isForThisProcess, readNumber, readVariable } from "./environment.ts";
 import { netError } from "../errors.ts";
 import { checkKeys } from "../options/options.ts";
@@ -30,7 +34,7 @@ const UNNAMED = "unknown";
 const VARIABLES: readonly string[] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
 
 /** An endpoint over a socket that the service manager opened. */
-export type SystemdEndpoint = TcpEndpoint | UnixEndpoint;
+export type SystemdEndpoint = TcpEndpoint | UnixEndpoint | UdpEndpoint | UnixDatagramEndpoint;
 
 /** What {@linkcode systemdListeners} takes. */
 export interface SystemdOptions {
@@ -43,6 +47,8 @@ type Adopter = (fd: number, capability: NetworkCapability) => Promise<SystemdEnd
 const ADOPTERS: readonly (readonly [Expected, Adopter])[] = [
   [TCP_LISTENER, (fd, capability) => TcpEndpoint.adopt(fd, capability)],
   [UNIX_LISTENER, (fd, capability) => UnixEndpoint.adopt(fd, capability)],
+  [UDP_SOCKET, (fd, capability) => UdpEndpoint.adopt(fd, capability)],
+  [UNIX_DATAGRAM_SOCKET, (fd, capability) => UnixDatagramEndpoint.adopt(fd, capability)],
 ];
 
 /**

@@ -10,7 +10,7 @@
 type Field = readonly [name: string, bytes: number];
 
 /** Chains fields into offsets and proves that they fill the structure exactly. */
-function structure<const Fields extends readonly Field[]>(
+export function structure<const Fields extends readonly Field[]>(
   size: number,
   fields: Fields,
 ): { readonly [Name in Fields[number][0]]: number } & { readonly SIZE: number } {

@@ -96,8 +96,19 @@ export const DriverOp = {
   INTERFACE: 0xc7,
   /** `pipe2`: the flags in `op_flags`; both descriptors go to the words at `addr`. */
   PIPE: 0xc8,
-  /** Looks up the name at `addr` (`len` bytes); sockaddrs of 28 bytes go to `addr2`. */
+  /**
+   * Looks up the name at `addr` (`len` bytes), of the family in `op_flags`; sockaddrs of 28 bytes
+   * go to `addr2`, `file_index` its room. With {@linkcode ResolveFlag} the answer is a name.
+   */
   RESOLVE: 0xc3,
+  /** The name of the address at `addr` (4 or 16 bytes) to `addr2`, `file_index` its room; length. */
+  REVERSE: 0xca,
+} as const;
+
+/** What a RESOLVE asks for instead of addresses, beside the family in `op_flags`. */
+export const ResolveFlag = {
+  /** The canonical name that belongs to the name: its bytes go to `addr2`; their length. */
+  CANONICAL: 1 << 16,
 } as const;
 
 /** The first opcode that is a driver operation. */
@@ -207,6 +218,7 @@ export const IoPrio = {
   ZC_REPORT_USAGE: 1 << 3,
   BUNDLE: 1 << 4,
   ACCEPT_MULTISHOT: 1 << 0,
+  ACCEPT_DONTWAIT: 1 << 1,
 } as const;
 
 /** `IORING_ASYNC_CANCEL_*`. */

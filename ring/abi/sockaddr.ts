@@ -23,23 +23,35 @@ export const AF_INET6 = 10;
 const FAMILY = 0;
 const AFTER_FAMILY = FAMILY + 2;
 
-const IN_PORT = AFTER_FAMILY;
-const IN_ADDRESS = IN_PORT + 2;
-const IN_ZERO = IN_ADDRESS + 4;
+/** Where `sin_port` starts: big-endian. Source: ip(7). */
+export const IN_PORT: number = AFTER_FAMILY;
+/** Where `sin_addr` starts. Source: ip(7). */
+export const IN_ADDRESS: number = IN_PORT + 2;
+/** Where `sin_zero` starts: as far as a sockaddr_in is read. Source: ip(7). */
+export const IN_ZERO: number = IN_ADDRESS + 4;
 /** The size of `struct sockaddr_in` in bytes. Source: ip(7). */
 export const SOCKADDR_IN_SIZE: number = IN_ZERO + 8;
 
-const IN6_PORT = AFTER_FAMILY;
-const IN6_FLOW = IN6_PORT + 2;
-const IN6_ADDRESS = IN6_FLOW + 4;
-const IN6_SCOPE = IN6_ADDRESS + 16;
+/** Where `sin6_port` starts: big-endian. Source: ipv6(7). */
+export const IN6_PORT: number = AFTER_FAMILY;
+/** Where `sin6_flowinfo` starts: big-endian. Source: ipv6(7). */
+export const IN6_FLOW: number = IN6_PORT + 2;
+/** Where `sin6_addr` starts. Source: ipv6(7). */
+export const IN6_ADDRESS: number = IN6_FLOW + 4;
+/** Where `sin6_scope_id` starts: in host byte order. Source: ipv6(7). */
+export const IN6_SCOPE: number = IN6_ADDRESS + 16;
 /** The size of `struct sockaddr_in6` in bytes. Source: ipv6(7). */
 export const SOCKADDR_IN6_SIZE: number = IN6_SCOPE + 4;
 
-const UN_PATH = AFTER_FAMILY;
-const UN_PATH_SIZE = 108;
+/** Where `sun_path` starts. Source: unix(7). */
+export const UN_PATH: number = AFTER_FAMILY;
+/** Bytes of `sun_path`; a path that fills them has no NUL. Source: unix(7). */
+export const UN_PATH_SIZE = 108;
 /** The size of `struct sockaddr_un` in bytes. Source: unix(7). */
 export const SOCKADDR_UN_SIZE: number = UN_PATH + UN_PATH_SIZE;
+
+/** The size of `struct sockaddr`, which stands for any of them. Source: sockaddr(3type). */
+export const SOCKADDR_SIZE: number = AFTER_FAMILY + 14;
 
 /** Room for any address that this module writes, in bytes: the largest, rounded up to 8. */
 export const SOCKADDR_MAX = 112;

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { openKernelDriver } from "../../drivers/kernel/open.ts";
-import { NetworkCapability } from "../../mod.ts";
+import { NetworkCapability, WorkerLedger } from "../../mod.ts";
 import type { FeatureMask } from "../../drivers/options.ts";
 import { assertNoLeaks } from "../support/leaks.ts";
 import { kernelRefusal } from "../support/kernel.ts";
@@ -118,6 +118,26 @@ async function openPlan(plan: Partial<MemoryPlan>): Promise<RingDriver> {
   if ("refusal" in outcome) throw new Error(outcome.refusal);
   return outcome.driver;
 }
+
+testKernel(
+  "memory to send from is there, but not where a Worker may end before its ring",
+  () =>
+    assertNoLeaks(async () => {
+      const driver = await openPlan({});
+      const { staging } = driver;
+      assert(staging !== null && staging !== undefined && staging.base > 0);
+      assertEquals(driver.staging, staging, "it is allocated once");
+      await driver.close();
+      const ledger = new WorkerLedger({ ring: RING });
+      const { handle } = ledger;
+      const options = { worker: false, without: {}, why: "", plan: handle.ring.plan };
+      const outcome = await openKernelDriver({ ...options, ledger: handle });
+      assert("driver" in outcome, "it was refused");
+      assertEquals(outcome.driver.staging, null);
+      await outcome.driver.close();
+      await ledger.reap();
+    }),
+);
 
 for (const [entries, completions] of [[1, 2], [8, 16], [4096, 16384], [32768, 65536]]) {
   testKernel(

@@ -5,11 +5,10 @@
  * @module
  */
 
+import { SeededRandom } from "../../stack/random.ts";
+
 const SEED_VARIABLE = "MILLRACE_SEED";
 const LONG_VARIABLE = "MILLRACE_LONG";
-
-/** Rounds that mix the seed into the state before the first number is drawn. */
-const WARM_UP_ROUNDS = 15;
 
 /** The seed of this run: `MILLRACE_SEED`, else a random unsigned 32-bit number. */
 export const SEED: number = readSeed();
@@ -58,33 +57,8 @@ export function withSeed(
   };
 }
 
-/** A seeded generator (sfc32, Chris Doty-Humphrey's PractRand): fast, and good enough for tests. */
-export class Random {
-  #a: number;
-  #b: number;
-  #c = 0;
-  #counter = 1;
-
-  /**
-   * @param seed Any number; its lower 32 bits count.
-   * @param stream Tells apart generators that share a seed.
-   */
-  constructor(seed: number, stream: number = 0) {
-    this.#a = seed | 0;
-    this.#b = stream | 0;
-    for (let i = 0; i < WARM_UP_ROUNDS; i++) this.uint32();
-  }
-
-  /** @returns A number from 0 to 2^32 - 1. */
-  uint32(): number {
-    const sum = (this.#a + this.#b + this.#counter) | 0;
-    this.#counter = (this.#counter + 1) | 0;
-    this.#a = this.#b ^ (this.#b >>> 9);
-    this.#b = (this.#c + (this.#c << 3)) | 0;
-    this.#c = (((this.#c << 21) | (this.#c >>> 11)) + sum) | 0;
-    return sum >>> 0;
-  }
-
+/** The generator of simulations, and what tests draw from it besides numbers. */
+export class Random extends SeededRandom {
   /** @returns A number from 0 up to 1, without 1. */
   float(): number {
     return this.uint32() / 2 ** 32;

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { NetworkCapability, systemdListeners } from "../../mod.ts";
+import { ListenerSocket, NetworkCapability, systemdListeners } from "../../mod.ts";
 
 const rights = { tcp: true, udp: true, unix: true, listen: true, connect: true, adopt: true };
 const capability = await NetworkCapability.request({ backend: "kernel", rights });
@@ -25,10 +25,17 @@ try {
   );
   console.log(JSON.stringify({ found, left, again, flags }));
   for (const [name, endpoint] of endpoints) {
+    const greeting = new TextEncoder().encode(name);
     (async () => {
-      for await (const stream of endpoint) {
-        await stream.send(new TextEncoder().encode(name));
-        await stream.close();
+      if (endpoint instanceof ListenerSocket) {
+        for await (const stream of endpoint) {
+          await stream.send(greeting);
+          await stream.close();
+        }
+      } else {
+        for await (const batch of endpoint.receiveMany()) {
+          for (const { remoteAddr } of batch) await endpoint.send(greeting, remoteAddr);
+        }
       }
     })();
   }

@@ -16,6 +16,8 @@ import {
   OwnedFd,
   TcpEndpoint,
   TcpStream,
+  UdpEndpoint,
+  UnixDatagramEndpoint,
   UnixEndpoint,
   UnixStream,
 } from "../../mod.ts";
@@ -64,7 +66,7 @@ const KINDS: Record<string, string> = {
 };
 
 type Adopt = (fd: OwnedFd | number, capability: NetworkCapability) => Promise<
-  TcpEndpoint | TcpStream | UnixEndpoint | UnixStream
+  TcpEndpoint | TcpStream | UnixEndpoint | UnixStream | UdpEndpoint | UnixDatagramEndpoint
 >;
 
 const ADOPTS: readonly [string, readonly string[], Adopt][] = [
@@ -79,6 +81,12 @@ const ADOPTS: readonly [string, readonly string[], Adopt][] = [
     "a Unix connection",
     ["unix connection", "seqpacket connection"],
     (fd, c) => UnixStream.adopt(fd, c),
+  ],
+  ["a UDP socket", ["udp socket"], (fd, c) => UdpEndpoint.adopt(fd, c)],
+  [
+    "a Unix datagram socket",
+    ["unix datagram socket"],
+    (fd, c) => UnixDatagramEndpoint.adopt(fd, c),
   ],
 ];
 
@@ -110,7 +118,7 @@ unixTest(
       await fd.close();
       await carrier.send(utf8("x"));
     }
-    assertEquals(adopted.length, 6);
+    assertEquals(adopted.length, 8);
     assert(peer.pid > 0);
   },
   PYTHON,
@@ -149,6 +157,38 @@ c.recv(1)`;
   await using another = await accepting;
   assertEquals(another.remoteAddr.port, conn.localAddr.port);
   assertEquals(capability.stats().sockets, 6);
+}, PYTHON);
+
+unixTest("adopted sockets of datagrams work as others do, connected ones too", async (site) => {
+  const { capability, path, folder } = site;
+  const source = `import socket,sys
+c = socket.socket(socket.AF_UNIX)
+c.connect(sys.argv[1])
+bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); bound.bind(("127.0.0.1", 0))
+other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); other.bind(("127.0.0.1", 0))
+other.connect(bound.getsockname())
+unix = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); unix.bind(sys.argv[2] + "/datagrams")
+for s in [bound, other, unix]: s.setblocking(False)
+socket.send_fds(c, [b"x"], [bound.fileno(), other.fileno(), unix.fileno()])
+c.recv(1)`;
+  await using endpoint = await UnixEndpoint.create(`unix:${path}`, capability);
+  await using _peer = LinePeer.python(source, path, folder);
+  await using carrier = await endpoint.accept();
+  const { lease, fds } = (await carrier.receiveFds())!;
+  lease.release();
+  const options = { receiveTimeToLive: true, leasesPerEndpoint: 4 };
+  await using bound = await UdpEndpoint.adopt(fds[0], capability, options);
+  await using connected = await UdpEndpoint.adopt(fds[1], capability);
+  await using unix = await UnixDatagramEndpoint.adopt(fds[2], capability);
+  assertEquals(connected.remoteName, bound.localName);
+  await connected.send(utf8("to where it is connected"));
+  using received = await bound.receive();
+  assertEquals(textOf(received.bytes), "to where it is connected");
+  assertEquals([received.remoteName, received.timeToLive], [connected.localName, 64]);
+  await using sender = await UnixDatagramEndpoint.bind("unix:", capability);
+  await sender.send(utf8("local"), unix.addr);
+  using local = await unix.receive();
+  assertEquals(textOf(local.bytes), "local");
 }, PYTHON);
 
 unixTest("an adopted Unix listener leaves its file in place", async (site) => {

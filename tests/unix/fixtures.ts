@@ -27,6 +27,7 @@ const POLL_MS = 10;
 /** All that these tests need, and `adopt`, which nobody has unasked. */
 export const RIGHTS: NetworkRights = {
   tcp: true,
+  udp: true,
   unix: true,
   connect: true,
   listen: true,

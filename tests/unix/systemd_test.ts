@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { LinePeer, PYTHON, textOf, unixTest } from "./fixtures.ts";
+import { LinePeer, PYTHON, textOf, unixTest, utf8 } from "./fixtures.ts";
 import { runProgram as runPeer } from "../interop/programs.ts";
 import { runProgram } from "../support/programs.ts";
 import { hasProgram } from "../support/skip.ts";
@@ -72,13 +72,16 @@ unixTest("sockets of a service manager are endpoints by name", async ({ folder }
     ["SOCK_SEQPACKET", `${folder}/packets`],
     ["tcp", "::1"],
     ["tcp", "127.0.0.1"],
+    ["udp", "127.0.0.1"],
+    ["SOCK_DGRAM", `${folder}/datagrams`],
   ];
-  await using service = launch(kinds, { LISTEN_FDNAMES: "web:local::web:web" });
+  await using service = launch(kinds, { LISTEN_FDNAMES: "web:local::web:web:udp:log" });
   const { found, left, again, flags } = await said(service);
-  assertEquals(found.map(([name]) => name), ["web", "local", "unknown", "web:2", "web:3"]);
+  const names = ["web", "local", "unknown", "web:2", "web:3", "udp", "log"];
+  assertEquals(found.map(([name]) => name), names);
   const classes = found.map(([, kind]) => kind);
   const [tcp, unix] = ["TcpEndpoint", "UnixEndpoint"];
-  assertEquals(classes, [tcp, unix, unix, tcp, tcp]);
+  assertEquals(classes, [tcp, unix, unix, tcp, tcp, "UdpEndpoint", "UnixDatagramEndpoint"]);
   assertEquals(found[1][2], `unix:${folder}/stream`);
   assertEquals([left, again], [[], 0]);
   for (const flag of flags) {
@@ -92,6 +95,8 @@ unixTest("sockets of a service manager are endpoints by name", async ({ folder }
     assertEquals(await greeting({ hostname, port }), name);
   }
   assertEquals(await greeting({ transport: "unix", path: `${folder}/stream` }), "local");
+  const datagram = ["-t", "2", "-T", "2", `UDP:${found[5][2]}`, "-"];
+  assertEquals(await runPeer("socat", datagram, utf8("hello")), "udp");
   const packets = ["-t", "2", "-u", `UNIX-CONNECT:${folder}/packets,type=5`, "-"];
   assertEquals(await runPeer("socat", packets), "unknown");
   await service.end();

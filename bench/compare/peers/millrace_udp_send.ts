@@ -1,15 +1,23 @@
 /**
  * Sends datagrams on Millrace by `sendBatch`: on a connected socket where there is one port, with
- * a destination each where there are several.
+ * a destination each where there are several. Each has memory of its own, or all of them are slices
+ * of one buffer in the ring.
  *
  * `deno run --allow-ffi --allow-net=127.0.0.1 millrace_udp_send.ts --ports P1,P2,... [--bytes 64]
- * [--warmup 0.5] [--seconds 2] [--lifetime 600]`
+ * [--whole 0|1] [--warmup 0.5] [--seconds 2] [--lifetime 600]`
  */
-import { NetworkCapability, SocketAddress, UdpEndpoint } from "../../../mod.ts";
-import { liveAtMost } from "./arguments.ts";
+import {
+  type DatagramToSend,
+  NetworkCapability,
+  SocketAddress,
+  UdpEndpoint,
+} from "../../../mod.ts";
+import { argument, liveAtMost } from "./arguments.ts";
 import { DATAGRAM_BYTES, sendForTheTime, sinkPorts } from "./datagrams.ts";
 
 const BURST = 1024;
+/** A burst of small ones out of one buffer has as many as this. */
+const WHOLE_BYTES = 256 * 1024;
 
 liveAtMost();
 const capability = await NetworkCapability.request({ backend: "kernel" });
@@ -17,10 +25,27 @@ console.error(`backend ${capability.backend.kind}: ${capability.backend.why}`);
 const socket = await UdpEndpoint.bind("127.0.0.1:0", capability);
 const to = sinkPorts().map((port) => SocketAddress.parse(`127.0.0.1:${port}`));
 if (to.length === 1) await socket.connect(to[0]);
-const batch = Array.from({ length: BURST }, (_, index) => {
-  const data = new Uint8Array(DATAGRAM_BYTES).fill(index);
-  return to.length === 1 ? { data } : { data, to: to[index % to.length] };
-});
+const batch = argument("whole", "0") === "1" ? whole() : apart();
+
+/** Datagrams with memory of their own. */
+function apart(): DatagramToSend[] {
+  return Array.from({ length: BURST }, (_, index) => {
+    const data = new Uint8Array(DATAGRAM_BYTES).fill(index);
+    return to.length === 1 ? { data } : { data, to: to[index % to.length] };
+  });
+}
+
+/** Slices of one buffer, which is never released. */
+function whole(): DatagramToSend[] {
+  const count = Math.max(BURST, Math.floor(WHOLE_BYTES / DATAGRAM_BYTES));
+  const buffer = socket.allocBuffer(count * DATAGRAM_BYTES);
+  return Array.from({ length: count }, (_, index) => {
+    const start = index * DATAGRAM_BYTES;
+    const data = buffer.slice(start, start + DATAGRAM_BYTES);
+    data.bytes.fill(index);
+    return { data };
+  });
+}
 
 await sendForTheTime(async () => {
   const { sent, failed } = await socket.sendBatch(batch);

@@ -1,14 +1,15 @@
 /*
  * The C reference for sending datagrams: bursts of 1024 from as many buffers of the program.
  *
- *   udp_batch --ports P1,P2,... --bytes B [--gso 1] [--copy 0|1] [--warmup 0.5] [--seconds 2]
- *     [--lifetime 600]
+ *   udp_batch --ports P1,P2,... --bytes B [--gso 1] [--copy 0|1] [--whole 0|1] [--warmup 0.5]
+ *     [--seconds 2] [--lifetime 600]
  *
  * To one port it uses UDP_SEGMENT: as many datagrams in one message as the kernel takes, all
  * messages of a burst in one sendmmsg. Below COPY_BYTES a message is copied together from its
  * buffers (64 B: 1.4 times as fast as an iovec with an element each), above it names them in an
- * iovec (1200 B: 1.2 times as fast as copying twice); --copy decides otherwise. To many ports in
- * turn nothing can be joined: sendmmsg with a destination each, as with --gso 0.
+ * iovec (1200 B: 1.2 times as fast as copying twice); --copy decides otherwise. With --whole the
+ * datagrams lie behind one another in one buffer, and a message is one piece of it. To many ports
+ * in turn nothing can be joined: sendmmsg with a destination each, as with --gso 0.
  */
 #include "../udp.h"
 
@@ -30,10 +31,13 @@ static void parse_ports(const char *text) {
   }
 }
 
-/* Every datagram has memory of its own, as those of a program do that made them one by one. */
-static void make_buffers(void) {
+/* Every datagram has memory of its own, as those of a program do that made them one by one, or
+   all of them are parts of one buffer. */
+static void make_buffers(int whole) {
+  char *memory = malloc(whole ? BURST * datagram_bytes : 1);
+  if (!memory) fail("malloc");
   for (int i = 0; i < BURST; i++) {
-    buffers[i] = malloc(datagram_bytes);
+    buffers[i] = whole ? memory + (size_t)i * datagram_bytes : malloc(datagram_bytes);
     if (!buffers[i]) fail("malloc");
     memset(buffers[i], i, datagram_bytes);
   }
@@ -48,15 +52,19 @@ static void send_all(int fd, unsigned count) {
   }
 }
 
-static void send_joined(int fd, int segments, int copy) {
+static void send_joined(int fd, int segments, int copy, int whole) {
   unsigned count = 0;
   for (int i = 0; i < BURST; i += segments, count++) {
     int length = BURST - i < segments ? BURST - i : segments;
     struct msghdr *header = &messages[count].msg_hdr;
     *header = (struct msghdr){
       .msg_name = &destinations[0], .msg_namelen = sizeof destinations[0],
-      .msg_iov = &parts[i], .msg_iovlen = copy ? 1 : (size_t)length
+      .msg_iov = &parts[i], .msg_iovlen = copy || whole ? 1 : (size_t)length
     };
+    if (whole) {
+      parts[i] = (struct iovec){ buffers[i], datagram_bytes * (size_t)length };
+      continue;
+    }
     if (!copy) {
       for (int k = i; k < i + length; k++) parts[k] = (struct iovec){ buffers[k], datagram_bytes };
       continue;
@@ -88,12 +96,13 @@ int main(int count, char **values) {
   datagram_bytes = (size_t)option(count, values, "--bytes", 64);
   parse_ports(option_text(count, values, "--ports", ""));
   int gso = port_count == 1 && option(count, values, "--gso", 1) != 0;
-  int copy = option(count, values, "--copy", datagram_bytes < COPY_BYTES) != 0;
+  int whole = option(count, values, "--whole", 0) != 0;
+  int copy = !whole && option(count, values, "--copy", datagram_bytes < COPY_BYTES) != 0;
   if (port_count < 1) {
     errno = EINVAL;
     fail("--ports");
   }
-  make_buffers();
+  make_buffers(whole);
   int fd = udp_socket(0, SO_SNDBUF, 4 << 20);
   int segments = gso_segments((int)datagram_bytes);
   if (gso) {
@@ -111,7 +120,7 @@ int main(int count, char **values) {
       begun = now;
       before = sent;
     }
-    if (gso) send_joined(fd, segments, copy);
+    if (gso) send_joined(fd, segments, copy, whole);
     else send_singly(fd);
     sent += BURST;
     now = clock_nanoseconds(CLOCK_MONOTONIC);

@@ -40,6 +40,16 @@ async function readEnd(peer: Deno.TcpConn): Promise<void> {
   assertEquals(await peer.read(new Uint8Array(1)).catch(() => null), null);
 }
 
+/** A stranger that is reset as soon as it knocks, be it before its connect has even told so. */
+async function turnedAway(t: Context, endpoint: TcpEndpoint, bytes: string): Promise<void> {
+  try {
+    await readEnd(await stranger(t, endpoint, bytes));
+  } catch (error) {
+    const { ConnectionReset, BrokenPipe } = Deno.errors;
+    if (!(error instanceof ConnectionReset || error instanceof BrokenPipe)) throw error;
+  }
+}
+
 /** Connects through the API and accepts. */
 async function proxied(t: Context, listen: ListenOptions, connect: ConnectOptions) {
   const endpoint = await t.listen(listen);
@@ -144,8 +154,8 @@ behaviour("connections that a proxy makes for itself keep their own address", as
 behaviour("a PROXY header of a peer that is not trusted is never believed", async (t) => {
   const endpoint = await t.listen({ ...TRUSTING, trustedProxies: ["192.0.2.0/24", "::/0"] });
   const accepting = endpoint.accept();
-  await readEnd(await stranger(t, endpoint, LINE));
-  await readEnd(await stranger(t, endpoint, "GET / HTTP/1.1\r\n"));
+  await turnedAway(t, endpoint, LINE);
+  await turnedAway(t, endpoint, "GET / HTTP/1.1\r\n");
   assert(await t.isPending(accepting), "an untrusted peer was accepted");
   const { accepted, open, refusedByProxyHeader } = endpoint.stats();
   assertEquals([accepted, open, refusedByProxyHeader], [0, 0, 2]);

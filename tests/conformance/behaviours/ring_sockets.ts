@@ -12,7 +12,16 @@ import { silentListener } from "../peers.ts";
 import { NAMES_LOCAL, NAMES_PEER, type Raw } from "../raw.ts";
 import { SocketAddress } from "../../../mod.ts";
 import { Errno } from "../../../ring/abi/errno.ts";
-import { CqeFlag, DriverOp, IoPrio, Op, Shut, Sock, SockOpt } from "../../../ring/abi/opcodes.ts";
+import {
+  CqeFlag,
+  DriverOp,
+  IoPrio,
+  Op,
+  ResolveFlag,
+  Shut,
+  Sock,
+  SockOpt,
+} from "../../../ring/abi/opcodes.ts";
 import { AF_INET, AF_INET6, decodeSockaddr } from "../../../ring/abi/sockaddr.ts";
 
 const behaviour = theme("ring: sockets");
@@ -306,4 +315,28 @@ behaviour("RESOLVE writes addresses, and fails with an errno of its own", async 
   assertEquals(await resolve(utf8(""), AF_INET), -Errno.EINVAL);
   const missing = await resolve(utf8("does-not-exist.invalid"), AF_INET);
   assert(missing === -Errno.ENOENT || missing === -Errno.EAGAIN, `${missing}`);
+});
+
+behaviour("RESOLVE tells canonical names, and REVERSE the names of addresses", async (t) => {
+  const { raw } = t;
+  const room = 256;
+  const answer = raw.block(room);
+  const ask = async (opcode: number, bytes: Uint8Array, flags = 0, capacity = room) => {
+    const length = await raw.run(opcode, {
+      address: raw.blockOf(bytes),
+      length: bytes.length,
+      offset: answer,
+      fileIndex: capacity,
+      operationFlags: flags,
+    });
+    if (length < 0) return length;
+    return new TextDecoder().decode(raw.bytes.slice(answer, answer + length));
+  };
+  const flags = AF_INET | ResolveFlag.CANONICAL;
+  assertEquals(await ask(DriverOp.RESOLVE, utf8("localhost"), flags), "localhost");
+  assertEquals(await ask(DriverOp.RESOLVE, utf8("localhost"), flags, 8), -Errno.ENAMETOOLONG);
+  const loopback = new Uint8Array([127, 0, 0, 1]);
+  assertEquals(await ask(DriverOp.REVERSE, loopback), "localhost");
+  assertEquals(await ask(DriverOp.REVERSE, loopback, 0, 8), -Errno.ENAMETOOLONG);
+  assertEquals(await ask(DriverOp.REVERSE, new Uint8Array(5)), -Errno.EINVAL);
 });

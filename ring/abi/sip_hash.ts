@@ -3,7 +3,8 @@
  *
  * Whoever does not know the key cannot choose inputs that collide, so a table that is hashed by it
  * cannot be flooded into its worst case. Linux hashes its own tables with it on 32-bit machines,
- * and its words suit JavaScript's integers.
+ * and its words suit JavaScript's integers. It protects tables and nothing else: its key has 64
+ * bits, and whoever sees its values can search for it. What others get to see is hashed by SipHash.
  * Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF"; Linux, lib/siphash.c.
  *
  * @module
@@ -18,12 +19,6 @@ const FINISH_ROUNDS = 3;
 export interface SipKey {
   readonly low: number;
   readonly high: number;
-}
-
-/** A key that nobody can guess. */
-export function randomSipKey(): SipKey {
-  const [low, high] = crypto.getRandomValues(new Int32Array(2));
-  return { low, high };
 }
 
 /**

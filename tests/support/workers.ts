@@ -1,0 +1,34 @@
+/**
+ * Workers that have ended: Deno keeps the descriptors of the last one's event loop for a while.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async";
+
+/** How long the thread of a Worker may take to end. */
+const LIMIT_MS = 2_000;
+
+/** Starts a Worker and ends it, so that what Deno keeps of one is there before a test, too. */
+export async function endWorker(): Promise<void> {
+  const worker = new Worker("data:text/javascript,self.postMessage('')", { type: "module" });
+  await new Promise((resolve) => worker.onmessage = resolve);
+  worker.terminate();
+  const until = performance.now() + LIMIT_MS;
+  while (countWorkers() > 0 && performance.now() < until) await delay(1);
+}
+
+/** Threads of Workers in this process, on Linux. */
+function countWorkers(): number {
+  if (Deno.build.os !== "linux") return 0;
+  let count = 0;
+  for (const { name } of Deno.readDirSync("/proc/self/task")) {
+    try {
+      const comm = Deno.readTextFileSync(`/proc/self/task/${name}/comm`);
+      if (comm.startsWith("worker-")) count++;
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return count;
+}
