@@ -64,6 +64,8 @@ export class ReadinessWait implements Waiting {
   readonly #context: WaitContext;
   readonly #plan: WaitPlan;
   readonly #until: number;
+  /** Whether the time is still the whole of it: reading the clock costs as much as a call. */
+  #isFresh = true;
   #backoffMs = BACKOFF_MS;
   #pauseMs = 0;
   #failedAt = -Infinity;
@@ -155,7 +157,10 @@ export class ReadinessWait implements Waiting {
   }
 
   get #remainingMs(): number {
-    return this.#until === Infinity ? Infinity : this.#until - this.#context.now();
+    if (this.#until === Infinity) return Infinity;
+    if (!this.#isFresh) return this.#until - this.#context.now();
+    this.#isFresh = false;
+    return this.#plan.timeoutMs;
   }
 
   /**

@@ -12,7 +12,8 @@
 
 import { structure } from "../../ring/abi/layout.ts";
 import { Fault } from "./fault.ts";
-import { HEADER_BYTES, isToGroup, NEXT_HEADER, nextHeader, payloadLength } from "./ipv6.ts";
+import * as ipv6 from "./ipv6.ts";
+import { HEADER_BYTES, NEXT_HEADER_AT } from "./ipv6.ts";
 import { Protocol } from "./numbers.ts";
 import type { PacketBytes } from "./packet_bytes.ts";
 
@@ -91,6 +92,22 @@ export class Ipv6Chain {
   identification = 0;
   /** The byte that an ICMP error is to point at, counted from the start of the packet. */
   problemAt = 0;
+
+  /** Forgets the extension headers that were found. */
+  forget(): void {
+    this.extensions = 0;
+    this.hopByHopAt = -1;
+    this.routingAt = -1;
+    this.fragmentAt = -1;
+    this.fragmentNamedAt = -1;
+    this.destinationOptionsAt = -1;
+    this.routerAlert = -1;
+    this.isFragment = false;
+    this.fragmentOffset = 0;
+    this.moreFragments = false;
+    this.identification = 0;
+    this.problemAt = 0;
+  }
 }
 
 /**
@@ -102,22 +119,11 @@ export class Ipv6Chain {
  * @returns What is wrong with them, {@linkcode Fault.NONE} if nothing is.
  */
 export function walk(packets: PacketBytes, ipAt: number, into: Ipv6Chain): Fault {
-  into.protocol = nextHeader(packets, ipAt);
+  into.protocol = ipv6.nextHeader(packets, ipAt);
   into.payloadAt = ipAt + HEADER_BYTES;
-  into.payloadBytes = payloadLength(packets, ipAt);
-  into.nextHeaderAt = ipAt + NEXT_HEADER;
-  into.extensions = 0;
-  into.hopByHopAt = -1;
-  into.routingAt = -1;
-  into.fragmentAt = -1;
-  into.fragmentNamedAt = -1;
-  into.destinationOptionsAt = -1;
-  into.routerAlert = -1;
-  into.isFragment = false;
-  into.fragmentOffset = 0;
-  into.moreFragments = false;
-  into.identification = 0;
-  into.problemAt = 0;
+  into.payloadBytes = ipv6.payloadLength(packets, ipAt);
+  into.nextHeaderAt = ipAt + NEXT_HEADER_AT;
+  if (into.extensions > 0) into.forget();
   return isExtension(into.protocol) ? walkAll(packets, ipAt, into) : Fault.NONE;
 }
 
@@ -244,7 +250,9 @@ function enterOption(
     case 2:
       return Fault.IPV6_OPTION_UNRECOGNIZED;
     default:
-      return isToGroup(packets, ipAt) ? Fault.IPV6_OPTION_DISCARD : Fault.IPV6_OPTION_UNRECOGNIZED;
+      return ipv6.isToGroup(packets, ipAt)
+        ? Fault.IPV6_OPTION_DISCARD
+        : Fault.IPV6_OPTION_UNRECOGNIZED;
   }
 }
 
@@ -254,7 +262,7 @@ function checkFragment(packets: PacketBytes, ipAt: number, into: Ipv6Chain): Fau
   // RFC 8200 section 4.5: all fragments but the last are multiples of 8 bytes; an error points at
   // the payload length, or at the offset of what would make the packet too long.
   if (into.moreFragments && (into.payloadBytes & 7) !== 0) {
-    into.problemAt = NEXT_HEADER - 2;
+    into.problemAt = NEXT_HEADER_AT - 2;
     return Fault.IPV6_FRAGMENT_LENGTH;
   }
   if (into.payloadBytes === 0) return Fault.IPV6_FRAGMENT_EMPTY;

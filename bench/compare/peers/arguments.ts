@@ -24,3 +24,15 @@ export function liveAtMost(): void {
   const timer = setTimeout(() => Deno.exit(3), Number(argument("lifetime", "600")) * 1000);
   Deno.unrefTimer(timer);
 }
+
+/**
+ * The same for a peer whose thread blocks, which sees no timer of Deno's: by a signal. Needs
+ * `--allow-ffi`.
+ */
+export function endByAlarm(): void {
+  const { symbols } = Deno.dlopen("libc.so.6", {
+    // unsigned int alarm(unsigned int seconds)
+    alarm: { parameters: ["u32"], result: "u32" },
+  });
+  symbols.alarm(Number(argument("lifetime", "600")));
+}

@@ -4,7 +4,7 @@
  *
  * `deno run --allow-ffi libc_ffi.ts [--port 0] [--lifetime 600]`
  */
-import { announce, argument } from "./arguments.ts";
+import { announce, argument, endByAlarm } from "./arguments.ts";
 
 const BUFFER_BYTES = 64 * 1024;
 const [AF_INET, SOCK_STREAM, IPPROTO_TCP, TCP_NODELAY, MSG_NOSIGNAL] = [2, 1, 6, 1, 0x4000];
@@ -28,12 +28,9 @@ const { symbols: libc } = Deno.dlopen("libc.so.6", {
   send: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
   // int close(int fd)
   close: { parameters: ["i32"], result: "i32" },
-  // unsigned int alarm(unsigned int seconds)
-  alarm: { parameters: ["u32"], result: "u32" },
 });
 
-// A thread that blocks sees no timer of Deno's; this signal ends the process.
-libc.alarm(Number(argument("lifetime", "600")));
+endByAlarm();
 const address = new Uint8Array(new ArrayBuffer(16));
 const view = new DataView(address.buffer);
 view.setUint16(0, AF_INET, true);

@@ -6,20 +6,18 @@
  */
 import { NetworkCapability } from "../../../mod.ts";
 import { type EpollEvent, Posix, PosixError } from "../../../posix/mod.ts";
-import { announce, argument } from "./arguments.ts";
+import { announce, argument, endByAlarm } from "./arguments.ts";
 
 const BUFFER_BYTES = 64 * 1024;
 const EVENTS = 1024;
-/** So often a thread that blocks looks at the clock, in milliseconds. */
-const LOOK_MS = 1000;
 
+endByAlarm();
 await using capability = await NetworkCapability.request({
   backend: "kernel",
   rights: { tcp: true, listen: true },
 });
 await using posix = Posix.open(capability);
 const { AF_INET, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP, MSG_NOSIGNAL, SOCK_NONBLOCK } = posix;
-const endsAt = performance.now() + Number(argument("lifetime", "600")) * 1000;
 const isEpoll = argument("style", "blocking") === "epoll";
 const buffer = new Uint8Array(BUFFER_BYTES);
 
@@ -34,10 +32,8 @@ announce(posix.getsockname(listener).port!);
 if (isEpoll) serveEpoll();
 else serveBlocking();
 
-function serveBlocking(): void {
-  const timeout = { sec: LOOK_MS / 1000, usec: 0 };
-  posix.setsockopt(listener, posix.SOL_SOCKET, posix.SO_RCVTIMEO, timeout);
-  while (performance.now() < endsAt) {
+function serveBlocking(): never {
+  while (true) {
     const fd = acceptOne();
     if (fd < 0) continue;
     try {
@@ -62,8 +58,6 @@ function acceptOne(): number {
   try {
     const { fd } = posix.accept4(listener, isEpoll ? SOCK_NONBLOCK : 0);
     posix.setsockopt(fd, posix.IPPROTO_TCP, posix.TCP_NODELAY, 1);
-    // It has its listener's.
-    posix.setsockopt(fd, posix.SOL_SOCKET, posix.SO_RCVTIMEO, { sec: 0, usec: 0 });
     return fd;
   } catch (error) {
     if (error instanceof PosixError) return -1;
@@ -71,7 +65,7 @@ function acceptOne(): number {
   }
 }
 
-function serveEpoll(): void {
+function serveEpoll(): never {
   const poller = posix.epoll_create1();
   const events: EpollEvent[] = [];
   /** What sockets did not take at once. */
@@ -108,14 +102,14 @@ function serveEpoll(): void {
   /** A signal ends a wait, such as a profiler's. */
   const wait = (): number => {
     try {
-      return posix.epoll_wait(poller, events, EVENTS, LOOK_MS);
+      return posix.epoll_wait(poller, events, EVENTS, -1);
     } catch (error) {
       if (error instanceof PosixError && error.code === "EINTR") return 0;
       throw error;
     }
   };
   watch(posix.EPOLL_CTL_ADD, listener, EPOLLIN);
-  while (performance.now() < endsAt) {
+  while (true) {
     const ready = wait();
     for (let index = 0; index < ready; index++) {
       const { data: fd, events: mask } = events[index];

@@ -160,23 +160,28 @@ export class DataCalls extends SocketCalls {
   vmsplice(fd: number, iov: readonly Uint8Array[], flags = 0): number {
     this.memory.reset();
     const table = this.memory.room(iov.length * 16);
+    const lent = iov.map((buffer) => this.#lend(buffer));
     iov.forEach((buffer, index) => {
-      table.view.setBigUint64(index * 16, this.#lend(buffer), true);
+      table.view.setBigUint64(index * 16, lent[index].address, true);
       table.view.setBigUint64(index * 16 + 8, BigInt(buffer.length), true);
     });
     const kernelFd = this.kernelFd(fd);
     const result = this.call.vmsplice(kernelFd, table.address, BigInt(iov.length), flags >>> 0);
-    return this.check("vmsplice", result);
+    const n = this.check("vmsplice", result);
+    // The end to read of a pipe fills the buffers.
+    iov.forEach((buffer, index) => buffer.set(lent[index].bytes));
+    return n;
   }
 
   /** A copy on pages of its own, which stay what they are while the pipe may hold them. */
-  #lend(buffer: Uint8Array): bigint {
+  #lend(buffer: Uint8Array): { address: bigint; bytes: Uint8Array } {
     const memory = new ArrayBuffer(buffer.length + 2 * PAGE_BYTES);
     this.#lent.push(memory);
     const base = Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(new Uint8Array(memory))));
     const address = Math.ceil(base / PAGE_BYTES) * PAGE_BYTES;
-    new Uint8Array(memory, address - base).set(buffer);
-    return BigInt(address);
+    const bytes = new Uint8Array(memory, address - base, buffer.length);
+    bytes.set(buffer);
+    return { address: BigInt(address), bytes };
   }
 
   /** `open(2)`. */

@@ -358,7 +358,13 @@ export const files: Scripts = {
     c.read(read, room(16));
     t.expect(11);
   },
-  "vmsplice needs the writing end of a pipe": (c, t) => {
+  "vmsplice from the reading end fills memory": (c, t) => {
+    const [read, write] = c.pipe2();
+    c.write(write, bytes("to memory"));
+    c.vmsplice(read, [room(3), room(16)]);
+    t.expect(9);
+  },
+  "vmsplice needs a pipe": (c, t) => {
     const [client] = t.streamPair();
     c.vmsplice(client, [bytes("x")]);
     t.expect("EBADF");
