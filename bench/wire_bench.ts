@@ -27,8 +27,8 @@ printMachine();
 /** How many packets a measured call handles. */
 const PACKETS = 1000;
 /**
- * A packet begins this far behind the one before it: some more than a power of two, else all headers
- * would fall into the same lines of the cache.
+ * A packet begins this far behind the one before it: some more than a power of two, else all
+ * headers would fall into the same lines of the cache.
  */
 const SLOT_BYTES = 2048 + 64;
 /** So few that their headers stay in the cache: what is measured is the code. */

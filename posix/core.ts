@@ -39,7 +39,8 @@ export class Parked<Result> {
 
   /** Blocks until the result is there. @throws {PosixError} when the call failed */
   block(): Result {
-    const guard = this.#guard();
+    // While this thread blocks nobody closes anything, unless other threads have the table, too.
+    const guard = this.#core.descriptors.isShared ? this.#guard() : null;
     let result: number;
     try {
       result = this.#waiting.block();

@@ -324,6 +324,8 @@ export class DatagramSocket implements DatagramSink, InboxOwner {
     const destination = plan.name === 0
       ? this.#peer
       : this.#destinations.read(this.#host.memory, plan.name, plan.nameLength);
+    // As on Linux the socket gets a port first, also for what cannot be sent then.
+    const opened = this.#openAnywhere();
     if (destination === null) return -Errno.EDESTADDRREQ;
     if (typeof destination === "number") return destination;
     if (destination.port === 0) return -Errno.EINVAL;
@@ -331,7 +333,6 @@ export class DatagramSocket implements DatagramSink, InboxOwner {
     if (refusal !== 0) return refusal;
     if (this.#isSendingShut) return -Errno.EPIPE;
     if (this.failure !== 0) return -this.takeFailure();
-    const opened = this.#openAnywhere();
     if (opened !== 0) return opened;
     this.#host.park(operation, sending);
     this.#sender!.send(operation, plan.segmentBytes, destination.host, destination.port);

@@ -15,12 +15,13 @@ import {
   timeout,
   timeoutRemove,
 } from "./control.ts";
+import { connect } from "./connect.ts";
 import { getOption, names, resolve, reverse, setOption } from "./driver_operations.ts";
 import type { Handler } from "./host.ts";
 import { HOST_OPCODES, OPCODES } from "./opcodes.ts";
 import { FIRST_REGULAR } from "./regular_files.ts";
 import { socket } from "./socket_creation.ts";
-import { accept, bind, close, connect, listen, shutdown } from "./sockets.ts";
+import { accept, bind, close, listen, shutdown } from "./sockets.ts";
 import { receive, send } from "./streams.ts";
 
 /** What is asked of a file is not asked of a socket. */

@@ -93,6 +93,8 @@ export class Reader implements OperationOwner {
 
   /** Begins a receive. */
   receive(operation: Operation): void {
+    // Time has passed since these bytes came.
+    if (this.#end > this.#start) this.#mayHaveMore = true;
     if (this.#waiting.head === null && this.#serve(operation)) {
       if (this.#start < this.#end) return;
       this.#dropChunk();

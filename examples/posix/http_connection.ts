@@ -166,7 +166,7 @@ export class HttpConnection {
     this.#answer = null;
   }
 
-  /** To close with unread bytes would reset the connection, and the client might lose the answer. */
+  /** Closing with unread bytes would reset the connection: the client might lose the answer. */
   #endWrites(): void {
     this.#isShutDown = true;
     this.deadlineMs = performance.now() + GRACE_MS;

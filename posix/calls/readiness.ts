@@ -132,28 +132,39 @@ export function epollWait(
   const epoll = core.handle(call, epfd);
   if (core.descriptors.kind(epfd) !== Kind.EPOLL) core.fail(call, Errno.EINVAL);
   const most = Math.min(maxevents, EVENTS_MAX);
-  const into = takeSet(core, most);
+  const into = takeSet(most);
   const outcome = core.engine.epollWait(epoll, into, most, timeout < 0 ? -1 : timeout);
   if (typeof outcome === "number") {
     const count = core.check(call, outcome);
     writeEvents(into, events, count);
-    spareSets.set(core, into);
+    spareSet = into;
     return count;
   }
-  return core.step(call, epfd, outcome, (count) => {
+  return finishWait(core, epfd, outcome, into, events);
+}
+
+/** A function of its own: what closures use is allocated where a function begins. */
+function finishWait(
+  core: Core,
+  epfd: number,
+  outcome: Outcome,
+  into: EpollSet,
+  events: EpollEvent[],
+): Step<number> {
+  return core.step("epoll_wait", epfd, outcome, (count) => {
     writeEvents(into, events, count);
-    spareSets.set(core, into);
+    spareSet = into;
     return count;
   });
 }
 
-/** Sets that no call uses now. */
-const spareSets: WeakMap<Core, EpollSet> = new WeakMap();
+/** One that no call of this thread uses now. */
+let spareSet: EpollSet | null = null;
 
-function takeSet(core: Core, most: number): EpollSet {
-  const spare = spareSets.get(core);
-  if (spare !== undefined && spare.data.length >= most) {
-    spareSets.delete(core);
+function takeSet(most: number): EpollSet {
+  const spare = spareSet;
+  if (spare !== null && spare.data.length >= most) {
+    spareSet = null;
     return spare;
   }
   return { events: new Uint32Array(most), data: new Float64Array(most) };

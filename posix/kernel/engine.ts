@@ -121,7 +121,12 @@ export class KernelEngine implements Engine {
     };
     const fd = once();
     if (!mustWait(fd) || this.#transfers.isNonBlocking(handle)) return fd;
-    return this.#transfers.wait(handle, POLLIN, SO_RCVTIMEO, once, (errno) => -errno);
+    // A Unix listener that is shut down tells only those who wait.
+    const attempt = (): number => {
+      const accepted = once();
+      return mustWait(accepted) && this.#transfers.hasEnded(handle) ? -Errno.EINVAL : accepted;
+    };
+    return this.#transfers.wait(handle, POLLIN, SO_RCVTIMEO, attempt, (errno) => -errno);
   }
 
   /** {@inheritDoc Engine.connect} */

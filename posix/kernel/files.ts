@@ -103,10 +103,17 @@ export class Files {
             calls.splice(input, inOffset, out, outOffset, length, flags | SPLICE_F_NONBLOCK)),
       );
     const moved = once();
-    if (!mustWait(moved) || (flags & SPLICE_F_NONBLOCK) !== 0) return moved;
-    const isInputReady = this.#isReady(input, POLLIN);
-    if (this.#transfers.isNonBlocking(isInputReady ? out : input)) return moved;
-    return this.#spliceWait(input, out, once);
+    if (!mustWait(moved)) return moved;
+    // Not asked of the input: a datagram socket that is shut down is ready, and has nothing.
+    const isOutReady = this.#isReady(out, POLLOUT);
+    const [fd, events] = isOutReady ? [input, POLLIN] : [out, POLLOUT];
+    // The flag is the pipe's; what is on its other side obeys its own O_NONBLOCK only.
+    const isPipe = calls.fcntl(fd, F_GETPIPE_SZ, 0) >= 0;
+    const isRefused = isPipe && (flags & SPLICE_F_NONBLOCK) !== 0;
+    if (isRefused || this.#transfers.isNonBlocking(fd)) return moved;
+    const option = isOutReady ? SO_RCVTIMEO : SO_SNDTIMEO;
+    const attempt = () => isOutReady ? this.#transfers.orEnd(input, once()) : once();
+    return this.#transfers.wait(fd, events, option, attempt, (errno) => -errno);
   }
 
   /** `vmsplice(2)`; the bytes are copied, as V8's memory cannot be given away. */
@@ -167,14 +174,6 @@ export class Files {
     const length = this.#context.calls.readlink(pathBytes(`/proc/self/fd/${handle}`), link);
     if (length < 0) return length;
     return judge(new TextDecoder().decode(link.subarray(0, length)) + suffix);
-  }
-
-  /** Whichever side is not ready is waited for, and may change. */
-  #spliceWait(input: number, out: number, once: () => number): Outcome {
-    const isInputReady = this.#isReady(input, POLLIN);
-    const [fd, events] = isInputReady ? [out, POLLOUT] : [input, POLLIN];
-    const option = isInputReady ? SO_SNDTIMEO : SO_RCVTIMEO;
-    return this.#transfers.wait(fd, events, option, once, (errno) => -errno);
   }
 
   /**

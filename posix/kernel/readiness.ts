@@ -53,6 +53,11 @@ export class Readiness {
   wait(epoll: number, into: EpollSet, maxevents: number, timeoutMs: number): Outcome {
     const count = this.#take(epoll, into, maxevents, 0);
     if (count !== 0 || timeoutMs === 0) return count;
+    return this.#waitOn(epoll, into, maxevents, timeoutMs);
+  }
+
+  /** A method of its own: what closures use is allocated where a function begins. */
+  #waitOn(epoll: number, into: EpollSet, maxevents: number, timeoutMs: number): Outcome {
     const attemptWithin = (sliceMs: number): number => {
       const found = this.#take(epoll, into, maxevents, sliceMs);
       return found === 0 ? -Errno.EAGAIN : found;

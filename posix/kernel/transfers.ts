@@ -49,7 +49,20 @@ export class Transfers {
       : calls.sendto(fd, data, length, flags | MSG_DONTWAIT, name.bytes, name.length);
     if (sent === length || (sent < 0 && !mustWait(sent))) return sent;
     if ((flags & MSG_DONTWAIT) !== 0 || this.isNonBlocking(fd)) return sent;
-    let total = Math.max(0, sent);
+    return this.#sendRest(fd, data, length, flags, name, Math.max(0, sent));
+  }
+
+  /** A method of its own: what closures use is allocated where a function begins. */
+  #sendRest(
+    fd: number,
+    data: Bytes | null,
+    length: number,
+    flags: number,
+    name: Name | null,
+    sent: number,
+  ): Outcome {
+    const { calls } = this.#context;
+    let total = sent;
     const to = name === null ? null : { bytes: name.bytes.slice(), length: name.length };
     return this.wait(fd, POLLOUT, SO_SNDTIMEO, () => {
       const rest = total === 0 || data === null ? data : data.subarray(total, length);
@@ -70,26 +83,47 @@ export class Transfers {
     flags: number,
     name: Name | null,
   ): Outcome {
-    const { calls } = this.#context;
-    const once = (into: Bytes | null, room: number): number => {
-      if (name === null) return calls.recv(fd, into, room, flags | MSG_DONTWAIT);
-      const capacity = name.bytes.byteLength;
-      const count = calls.recvfrom(fd, into, room, flags | MSG_DONTWAIT, name.bytes, capacity);
-      if (count >= 0) name.length = calls.words.length;
-      return count;
-    };
-    const count = once(data, length);
+    const count = this.#receiveOnce(fd, data, length, flags, name);
     const isWhole = (flags & MSG_WAITALL) === 0 || count === 0 || count >= length;
     if (count < 0 ? !mustWait(count) : isWhole) return count;
     if (!this.#mayWait(fd, flags)) return count;
     if (count > 0 && this.#option(fd, SO_TYPE) !== SOCK_STREAM) return count;
+    return this.#receiveRest(fd, data, length, flags, name, count);
+  }
+
+  #receiveOnce(
+    fd: number,
+    into: Bytes | null,
+    room: number,
+    flags: number,
+    name: Name | null,
+  ): number {
+    const { calls } = this.#context;
+    if (name === null) return calls.recv(fd, into, room, flags | MSG_DONTWAIT);
+    const capacity = name.bytes.byteLength;
+    const count = calls.recvfrom(fd, into, room, flags | MSG_DONTWAIT, name.bytes, capacity);
+    if (count >= 0) name.length = calls.words.length;
+    return count;
+  }
+
+  #receiveRest(
+    fd: number,
+    data: Bytes | null,
+    length: number,
+    flags: number,
+    name: Name | null,
+    count: number,
+  ): Outcome {
+    const once = (into: Bytes | null, room: number): number => {
+      return this.#receiveOnce(fd, into, room, flags, name);
+    };
     if ((flags & MSG_WAITALL) === 0) {
-      const attempt = () => this.#orEnd(fd, once(data, length));
+      const attempt = () => this.orEnd(fd, once(data, length));
       return this.wait(fd, POLLIN, SO_RCVTIMEO, attempt, (errno) => -errno);
     }
     return this.#receiveAll(fd, length, flags, count, (total) => {
       return total === 0 || data === null
-        ? this.#orEnd(fd, once(data, length))
+        ? this.orEnd(fd, once(data, length))
         : once(data.subarray(total, length), length - total);
     });
   }
@@ -133,7 +167,7 @@ export class Transfers {
       return count;
     };
     const orEnd = (): number => {
-      const count = this.#orEnd(fd, once());
+      const count = this.orEnd(fd, once());
       if (count !== 0) return count;
       if (message.name !== null) message.name.length = 0;
       message.controlLength = 0;
@@ -204,6 +238,23 @@ export class Transfers {
     return new ReadinessWait(this.#context, { fd, events, timeoutMs, attempt, ended });
   }
 
+  /**
+   * A receive that waits on datagrams comes back with nothing when their socket is shut down; one
+   * that does not wait is EAGAIN for ever.
+   */
+  orEnd(fd: number, count: number): number {
+    return mustWait(count) && this.hasEnded(fd) ? 0 : count;
+  }
+
+  /** Whether nothing more can come. */
+  hasEnded(fd: number): boolean {
+    const pollfd = new DataView(new ArrayBuffer(POLLFD_BYTES));
+    pollfd.setInt32(0, fd, true);
+    pollfd.setInt16(4, POLLRDHUP, true);
+    this.#context.calls.poll(new Uint8Array(pollfd.buffer), 1, 0);
+    return (pollfd.getInt16(6, true) & (POLLRDHUP | POLLHUP)) !== 0;
+  }
+
   /** Errors and urgent data are there or not, for sockets that know them; others wait for data. */
   #mayWait(fd: number, flags: number): boolean {
     if ((flags & MSG_DONTWAIT) !== 0) return false;
@@ -226,7 +277,7 @@ export class Transfers {
       const count = once(isPeek ? 0 : total);
       if (count < 0) return mustWait(count) || total === 0 ? count : total;
       total = isPeek ? count : total + count;
-      const isEnd = count === 0 || (isPeek && this.#hasEnded(fd));
+      const isEnd = count === 0 || (isPeek && this.hasEnded(fd));
       return total >= length || isEnd ? total : -Errno.EAGAIN;
     }, (errno) => total > 0 ? total : -errno);
   }
@@ -265,22 +316,6 @@ export class Transfers {
       ended: (errno: number) => total > 0 ? total : -errno,
     };
     return new ReadinessWait(this.#context, plan);
-  }
-
-  /**
-   * A receive that waits on datagrams comes back with nothing when their socket is shut down; one
-   * that does not wait is EAGAIN for ever.
-   */
-  #orEnd(fd: number, count: number): number {
-    return mustWait(count) && this.#hasEnded(fd) ? 0 : count;
-  }
-
-  #hasEnded(fd: number): boolean {
-    const pollfd = new DataView(new ArrayBuffer(POLLFD_BYTES));
-    pollfd.setInt32(0, fd, true);
-    pollfd.setInt16(4, POLLRDHUP, true);
-    this.#context.calls.poll(new Uint8Array(pollfd.buffer), 1, 0);
-    return (pollfd.getInt16(6, true) & (POLLRDHUP | POLLHUP)) !== 0;
   }
 
   #option(fd: number, name: number): number {

@@ -41,6 +41,8 @@ export function sendFile(
     const flags = out.isNonBlocking ? SPLICE_F_NONBLOCK : 0;
     return splice(ring, input, null, out, null, count, flags);
   }
+  const isPipes = input instanceof PipeEnd && out instanceof PipeEnd;
+  if (isPipes && count === 0) return 0;
   if (!isFile || (out.flags & O_APPEND) !== 0) return -Errno.EINVAL;
   if (count === 0) return 0;
   return new StepsCall(ring, function* (call): Steps {

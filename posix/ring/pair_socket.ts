@@ -16,6 +16,7 @@ import { filesOf, writeFiles } from "./passed_files.ts";
 import { resolve } from "./regular_file.ts";
 import { familyOf, unixRefusal } from "./socket_names.ts";
 import { fixedOption, intOf, putInt, SocketOptions } from "./socket_options.ts";
+import { StreamProgress } from "./stream_progress.ts";
 import { type Steps, StepsCall } from "./wait.ts";
 import * as constants from "../constants/mod.ts";
 import { Errno } from "../../ring/abi/errno.ts";
@@ -382,26 +383,6 @@ export class PairSocket extends LocalFile {
     if (request !== constants.FIONREAD) return super.ioctl(request, argument);
     const { first, bytes } = this.#inbox;
     return this.#type === SOCK_DGRAM ? first?.bytes.length ?? 0 : bytes;
-  }
-}
-
-/** How far a receive from a stream has come. */
-class StreamProgress {
-  total = 0;
-  readonly cursor: Cursor;
-  readonly isPeek: boolean;
-  readonly #least: number;
-
-  constructor(cursor: Cursor, flags: number, lowWater: number) {
-    this.cursor = cursor;
-    this.isPeek = (flags & constants.MSG_PEEK) !== 0;
-    const all = (flags & constants.MSG_WAITALL) !== 0;
-    this.#least = all ? cursor.left : Math.min(lowWater, cursor.left);
-  }
-
-  /** Whether it has not enough yet. */
-  get wantsMore(): boolean {
-    return this.total < this.#least && this.cursor.left > 0;
   }
 }
 

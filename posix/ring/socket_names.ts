@@ -98,3 +98,12 @@ export function takeName(ring: BlockingRing, offset: number, length: number, int
   }
   into.length = length;
 }
+
+/** unix(7), "Autobind feature": a NUL and five characters out of [0-9a-f]. */
+export function autobindName(): Name {
+  const digits = Math.floor(Math.random() * 0x100000).toString(16).padStart(5, "0");
+  const bytes = new Uint8Array(new ArrayBuffer(16));
+  bytes[0] = AF_UNIX;
+  new TextEncoder().encodeInto(digits, bytes.subarray(3));
+  return { bytes, length: 8 };
+}

@@ -11,8 +11,9 @@ import { bytesOf } from "./cursor.ts";
 import type { FileTable } from "./file_table.ts";
 import type { BlockingRing } from "./blocking_ring.ts";
 import type { Bytes } from "./open_file.ts";
+import { filesOf } from "./passed_files.ts";
 import { RingSocket, type SocketKind } from "./ring_socket.ts";
-import { bindRefusal, connectRefusal, familyOf, putName } from "./socket_names.ts";
+import { autobindName, bindRefusal, connectRefusal, familyOf, putName } from "./socket_names.ts";
 import { Attempt, Connecting, ConnectWait } from "./stream_connect.ts";
 import { StreamReceive } from "./stream_receive.ts";
 import { StreamSend } from "./stream_send.ts";
@@ -210,6 +211,9 @@ export class StreamSocket extends RingSocket {
   /** {@inheritDoc OpenFile.sendMessage} */
   override sendMessage(message: RawMessage, flags: number): Outcome {
     if (message.iov.length > IOV_MAX) return -Errno.EMSGSIZE;
+    // Descriptors are looked at before it is known that they cannot be passed.
+    const files = this.kind.domain === AF_UNIX ? filesOf(this.#files, message) : [];
+    if (typeof files === "number") return files;
     const control = filterControl(this.kind, message);
     if (typeof control === "number") return control;
     if ((flags & MSG_FASTOPEN) !== 0) return this.#connectAndSend(message, flags & ~MSG_FASTOPEN);
@@ -386,13 +390,4 @@ export class StreamSocket extends RingSocket {
       }.bind(this),
     ).outcome;
   }
-}
-
-/** unix(7), "Autobind feature": a NUL and five characters out of [0-9a-f]. */
-function autobindName(): Name {
-  const digits = Math.floor(Math.random() * 0x100000).toString(16).padStart(5, "0");
-  const bytes = new Uint8Array(new ArrayBuffer(16));
-  bytes[0] = AF_UNIX;
-  new TextEncoder().encodeInto(digits, bytes.subarray(3));
-  return { bytes, length: 8 };
 }

@@ -54,7 +54,10 @@ Deno.test("an address of IPv6 is four signed words", () => {
   };
   for (const [text, value] of Object.entries(names)) assertEquals(addresses.ipv6Of(text), value);
   assert(addresses.isSameIpv6(address, [...address]));
-  assert(!addresses.isSameIpv6(address, addresses.IPV6_ANY));
+  for (let word = 0; word < 4; word++) {
+    const other = address.with(word, 7) as unknown as typeof address;
+    assert(!addresses.isSameIpv6(address, other), `word ${word}`);
+  }
 });
 
 Deno.test("addresses of IPv6 are told apart by their first bits", () => {
@@ -64,7 +67,9 @@ Deno.test("addresses of IPv6 are told apart by their first bits", () => {
   assert(addresses.isIpv6LinkLocal(ipv6Of("febf::1")));
   assert(!addresses.isIpv6LinkLocal(ipv6Of("fec0::1")));
   assert(addresses.isIpv6Any(ipv6Of("::")));
-  assert(!addresses.isIpv6Any(ipv6Of("::1")));
+  for (const text of ["::1", "::1:0:0", "0:0:1::", "1::"]) {
+    assert(!addresses.isIpv6Any(ipv6Of(text)), text);
+  }
   // RFC 4291 section 2.7.1 has this very example.
   const solicited = addresses.solicitedNodeOf(ipv6Of("4037::1:800:200e:8c6c"));
   assertEquals(addresses.formatIpv6(solicited), "ff02::1:ff0e:8c6c");
@@ -72,7 +77,7 @@ Deno.test("addresses of IPv6 are told apart by their first bits", () => {
 
 Deno.test("addresses are read and written in place, at any offset", () => {
   const packets = new PacketBytes(new ArrayBuffer(40));
-  const address = addresses.ipv6Of("fe80::a1:fe00:1");
+  const address = addresses.ipv6Of("fe80:1:2:3:4:a1:fe00:1");
   addresses.putIpv6(packets, 3, address);
   assertEquals(addresses.ipv6At(packets, 3), address);
   assert(addresses.isIpv6At(packets, 3, address));
@@ -81,6 +86,12 @@ Deno.test("addresses are read and written in place, at any offset", () => {
     assert(!addresses.isIpv6At(packets, 3, other), `word ${word}`);
   }
   assert(addresses.isIpv6LinkLocalAt(packets, 3) && !addresses.isIpv6AnyAt(packets, 3));
+  for (const text of ["::1", "::1:0:0", "0:0:1::", "1::"]) {
+    addresses.putIpv6(packets, 22, addresses.ipv6Of(text));
+    assert(!addresses.isIpv6AnyAt(packets, 22), text);
+  }
+  addresses.putIpv6(packets, 20, addresses.IPV6_ANY);
+  addresses.putIpv6(packets, 24, addresses.IPV6_ANY);
   assert(addresses.isIpv6AnyAt(packets, 20) && !addresses.isIpv6LinkLocalAt(packets, 20));
   addresses.putMac(packets, 21, 0xfedcba987654);
   assertEquals(addresses.macAt(packets, 21), 0xfedcba987654);

@@ -41,9 +41,11 @@ const LENGTHS = 6 << 8 | 4;
 export interface ArpPacket {
   /** One of {@linkcode Operation}. */
   readonly operation: number;
+  /** Who sends it. */
   readonly senderMac: MacAddress;
   /** 0 in a probe, RFC 5227 section 2.1.1. */
   readonly senderAddress: Ipv4Address;
+  /** Who is meant; 0 in a request. */
   readonly targetMac: MacAddress;
   /** The sender's own in an announcement, RFC 5227 section 2.3. */
   readonly targetAddress: Ipv4Address;

@@ -35,7 +35,11 @@ export class PlainChecksummer implements Checksummer {
   readonly #words: Uint16Array;
   readonly #bytes: Uint8Array;
 
-  /** @param packets The memory. */
+  /**
+   * Sums up one memory.
+   *
+   * @param packets The memory.
+   */
   constructor(packets: PacketBytes) {
     this.#words = packets.words;
     this.#bytes = packets.bytes;
@@ -108,7 +112,7 @@ export function complement(sum: number): number {
  * Appends the sum of more bytes to that of the bytes before them.
  *
  * @param sum The sum of the bytes before.
- * @param length How many those are: behind an odd number of bytes the halves of words change places.
+ * @param length How many those are: behind an odd number the halves of words change places.
  * @param next The sum of the bytes that follow.
  * @returns The sum of all of them.
  */
@@ -140,7 +144,7 @@ export function update32(checksum: number, before: number, after: number): numbe
  * @param source The source address.
  * @param destination The destination address.
  * @param protocol The protocol number.
- * @param length The bytes of transport header and payload.
+ * @param length The bytes of transport header and payload, up to 65535.
  * @returns A sum.
  */
 export function pseudoIpv4(
@@ -151,7 +155,7 @@ export function pseudoIpv4(
 ): number {
   return fold(
     (source >>> 16) + (source & 0xffff) + (destination >>> 16) + (destination & 0xffff) +
-      protocol + (length & 0xffff) + (length >>> 16),
+      protocol + length,
   );
 }
 
@@ -194,11 +198,11 @@ export function pseudoIpv4At(
   const at = ipAt + IPV4_ADDRESSES;
   return fold(
     view.getUint16(at) + view.getUint16(at + 2) + view.getUint16(at + 4) + view.getUint16(at + 6) +
-      protocol + (length & 0xffff) + (length >>> 16),
+      protocol + length,
   );
 }
 
-/** The sum of the pseudo header that an IPv6 header in memory makes; see {@linkcode pseudoIpv4At}. */
+/** The sum of the pseudo header that an IPv6 header makes; see {@linkcode pseudoIpv4At}. */
 export function pseudoIpv6At(
   packets: PacketBytes,
   ipAt: number,

@@ -118,7 +118,7 @@ Deno.test("the example of RFC 1624 section 4 comes out right", () => {
 Deno.test("pseudo headers have the sum of their fields, from values and from memory", () => {
   const packets = new PacketBytes(new ArrayBuffer(128));
   const summer = new checksum.PlainChecksummer(packets);
-  const [from, to] = [ipv4Of("192.168.1.255"), ipv4Of("10.254.0.3")];
+  const [from, to] = [ipv4Of("192.168.201.255"), ipv4Of("10.254.240.3")];
   // The pseudo header as RFC 9293 section 3.1 draws it.
   packets.view.setInt32(0, from);
   packets.view.setInt32(4, to);

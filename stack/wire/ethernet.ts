@@ -40,7 +40,9 @@ const VLAN_ID_MASK = 0xfff;
 
 /** The header of a frame. */
 export interface EthernetHeader {
+  /** Whom it is for. */
   readonly destination: MacAddress;
+  /** Who sends it. */
   readonly source: MacAddress;
   /** Tags, the outermost first. */
   readonly tags: readonly VlanTag[];

@@ -41,6 +41,16 @@ function frame(...types: number[]): PacketBytes {
   return packets;
 }
 
+Deno.test("addresses are cut as tables have them, whatever their bits", () => {
+  const packets = new PacketBytes(new ArrayBuffer(20));
+  const header = { destination: 0xfffe80000001, source: 0xfeff80000002, tags: [], type: 0x800 };
+  ethernet.emit(packets, 1, header);
+  const to = [ethernet.destinationHigh(packets, 1), ethernet.destinationLow(packets, 1)];
+  const from = [ethernet.sourceHigh(packets, 1), ethernet.sourceLow(packets, 1)];
+  assertEquals(to, [0xfffe, 0x80000001 | 0]);
+  assertEquals(from, [0xfeff, 0x80000002 | 0]);
+});
+
 Deno.test("tags of VLANs are passed over, up to two of them", () => {
   const single = frame(EtherType.VLAN, EtherType.IPV4);
   assertEquals([ethernet.headerBytes(single, 0), ethernet.type(single, 0)], [18, EtherType.IPV4]);

@@ -21,7 +21,9 @@ export const RecordType = {
 export interface GroupRecord<Address> {
   /** One of {@linkcode RecordType}; receivers ignore records of other types. */
   readonly type: number;
+  /** The group that it is about. */
   readonly group: Address;
+  /** The sources that it names. */
   readonly sources: readonly Address[];
   /** What no version so far has, a multiple of 4 bytes. */
   readonly auxiliary: Uint8Array;
@@ -49,7 +51,7 @@ export function writeFloat8(value: number): number {
 }
 
 /**
- * Reads a number of 16 bits: itself below 32768, else twelve bits of mantissa and three of exponent.
+ * Reads a number of 16 bits: itself below 32768, else 12 bits of mantissa and three of exponent.
  *
  * @param word The word.
  * @returns What it means, 0 to 8387584.

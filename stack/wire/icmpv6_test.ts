@@ -98,6 +98,13 @@ Deno.test("the numbers of errors can be read in place", () => {
   assertEquals(icmpv6.pointer(problem.packets, at), problem.number("icmpv6.pointer"));
 });
 
+Deno.test("a code has all of its bits", () => {
+  const { packets } = golden("icmpv6_no_route");
+  const at = golden("icmpv6_no_route").at("icmpv6.type");
+  packets.view.setUint8(at + 1, 200);
+  assertEquals(icmpv6.code(packets, at), 200);
+});
+
 Deno.test("messages survive the wire", () => {
   assertRoundTrips(icmpv6Message, {
     emit: icmpv6.emit,

@@ -115,6 +115,7 @@ Deno.test("each way in which a message is bad has its name", () => {
     judge([0x22, 0, 0, 0, 0, 0, records >> 8, records & 255, ...bytes]);
   assertEquals(report(0), "NONE");
   assertEquals(report(1), "IGMP_RECORDS_TRUNCATED");
+  assertEquals(report(1024), "IGMP_RECORDS_TRUNCATED");
   assertEquals(report(1025), "IGMP_TOO_MANY_RECORDS");
   assertEquals(report(1, 1, 0, 0, 0, ...GROUP), "NONE");
   assertEquals(report(2, 1, 0, 0, 0, ...GROUP), "IGMP_RECORDS_TRUNCATED");

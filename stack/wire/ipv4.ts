@@ -69,14 +69,21 @@ export interface Ipv4Header {
   readonly totalLength: number;
   /** What the fragments of a packet have in common, 0 to 65535. */
   readonly identification: number;
+  /** Whether routers may not take the packet apart. */
   readonly dontFragment: boolean;
+  /** Whether more fragments follow this one. */
   readonly moreFragments: boolean;
   /** Where this fragment belongs, in bytes: a multiple of 8. */
   readonly fragmentOffset: number;
+  /** How many more routers the packet may pass. */
   readonly timeToLive: number;
+  /** What the packet carries. */
   readonly protocol: number;
+  /** Who sends it. */
   readonly source: Ipv4Address;
+  /** Whom it is for. */
   readonly destination: Ipv4Address;
+  /** Options, in their order. */
   readonly options: readonly Ipv4Option[];
 }
 

@@ -75,15 +75,15 @@ const ROUTE_NAMES: Readonly<Record<number, keyof typeof ROUTES>> = {
 /** What a stack wants to know of a header's options; one is filled again and again. */
 export class Ipv4Options {
   /** The value of the router alert, -1 without one. */
-  routerAlert = -1;
+  routerAlert: number = -1;
   /** The offset of the source route, -1 without one. */
-  sourceRouteAt = -1;
+  sourceRouteAt: number = -1;
   /** The offset of the record route, -1 without one. */
-  recordRouteAt = -1;
+  recordRouteAt: number = -1;
   /** The offset of the timestamp, -1 without one. */
-  timestampAt = -1;
+  timestampAt: number = -1;
   /** The byte that an ICMP error is to point at, counted from the start of the header. */
-  problemAt = 0;
+  problemAt: number = 0;
 
   /** Forgets what was found. */
   clear(): void {

@@ -97,6 +97,8 @@ Deno.test("each way in which an option is bad has its name, and a byte to blame"
   assertEquals(judge(7, 2), ["IPV4_OPTION_LENGTH", 21]);
   assertEquals(judge(7, 7, 3, 0, 0, 0, 0), ["IPV4_OPTION_POINTER", 22]);
   assertEquals(judge(7, 7, 5, 0, 0, 0, 0), ["IPV4_OPTION_POINTER", 22]);
+  // A pointer behind the option says that it is full.
+  assertEquals(judge(7, 7, 200, 0, 0, 0, 0), ["NONE", 0]);
   assertEquals(judge(131, 3, 4, 137, 3, 4), ["IPV4_OPTION_REPEATED", 23]);
   assertEquals(judge(68, 3, 5), ["IPV4_OPTION_LENGTH", 21]);
   assertEquals(judge(68, 8, 5, 1, 0, 0, 0, 0), ["IPV4_OPTION_LENGTH", 21]);

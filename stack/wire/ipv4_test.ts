@@ -131,6 +131,8 @@ Deno.test("each way in which a header is bad has its name", () => {
     [2, [0, 59, 0, 0, 0x20, 0], Fault.IPV4_FRAGMENT_LENGTH],
     [2, [0, 60, 0, 0, 0x20, 0], Fault.NONE],
     [2, [0, 20, 0, 0, 0x20, 0], Fault.IPV4_FRAGMENT_LENGTH],
+    // The last fragment may be of any length.
+    [2, [0, 59, 0, 0, 0, 1], Fault.NONE],
     // The last possible unit of 8 bytes: 65528 and 20 bytes of header are too many.
     [6, [0x1f, 0xff], Fault.IPV4_FRAGMENT_OVERFLOW],
     [2, [0, 60, 0, 0, 0x1f, 0xf9], Fault.IPV4_FRAGMENT_OVERFLOW],

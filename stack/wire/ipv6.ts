@@ -45,8 +45,11 @@ export interface Ipv6Header {
   readonly payloadLength: number;
   /** What follows: an extension header or a protocol. */
   readonly nextHeader: number;
+  /** How many more routers the packet may pass. */
   readonly hopLimit: number;
+  /** Who sends it. */
   readonly source: Ipv6Address;
+  /** Whom it is for. */
   readonly destination: Ipv6Address;
 }
 

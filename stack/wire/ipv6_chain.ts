@@ -58,40 +58,43 @@ const ROUTER_ALERT_BYTES = 2;
 /** The most bytes of a packet that fragments make, without its IPv6 header. */
 const MAX_PAYLOAD_BYTES = 65535;
 
-/** What the walk finds; one is filled again and again. Offsets are -1 where there is no such header. */
+/** What the walk finds; one is filled again and again. Offsets of what is not there are -1. */
 export class Ipv6Chain {
   /** What the packet carries behind its extension headers. */
-  protocol = 0;
+  protocol: number = 0;
   /** Where that begins. */
-  payloadAt = 0;
+  payloadAt: number = 0;
   /** How many bytes it has. */
-  payloadBytes = 0;
+  payloadBytes: number = 0;
   /** The byte that names `protocol`, as an offset: an ICMP error about it points there. */
-  nextHeaderAt = 0;
+  nextHeaderAt: number = 0;
   /** How many extension headers there are. */
-  extensions = 0;
-  hopByHopAt = -1;
-  routingAt = -1;
-  fragmentAt = -1;
+  extensions: number = 0;
+  /** The hop-by-hop options. */
+  hopByHopAt: number = -1;
+  /** The last routing header. */
+  routingAt: number = -1;
+  /** The fragment header. */
+  fragmentAt: number = -1;
   /** The byte that names the fragment header: a reassembled packet has another value there. */
-  fragmentNamedAt = -1;
+  fragmentNamedAt: number = -1;
   /** The last header of destination options. */
-  destinationOptionsAt = -1;
+  destinationOptionsAt: number = -1;
   /** The value of the router alert, -1 without one. RFC 2711. */
-  routerAlert = -1;
+  routerAlert: number = -1;
   /**
    * Whether this is a part of a packet: then `protocol` is what the fragment header names, and the
    * payload is that part, with any further extension headers.
    */
-  isFragment = false;
+  isFragment: boolean = false;
   /** Where this fragment belongs, in bytes. */
-  fragmentOffset = 0;
+  fragmentOffset: number = 0;
   /** Whether more fragments follow this one. */
-  moreFragments = false;
+  moreFragments: boolean = false;
   /** What the fragments of a packet have in common, as a signed word. */
-  identification = 0;
+  identification: number = 0;
   /** The byte that an ICMP error is to point at, counted from the start of the packet. */
-  problemAt = 0;
+  problemAt: number = 0;
 
   /** Forgets the extension headers that were found. */
   forget(): void {

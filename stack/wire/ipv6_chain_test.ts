@@ -80,9 +80,10 @@ function packet(first: number, headers: number[][], destination = 0x20): PacketB
 /** Judges such a packet. @returns the fault and the byte of the packet that is to blame */
 function judge(first: number, headers: number[][], destination?: number): [string, number] {
   const found = new chain.Ipv6Chain();
-  const packets = packet(first, headers, destination);
-  assertEquals(ipv6.check(packets, 0, packets.length), Fault.NONE);
-  const fault = chain.walk(packets, 0, found);
+  const { bytes } = packet(first, headers, destination);
+  const packets = PacketBytes.copyOf(bytes, 6);
+  assertEquals(ipv6.check(packets, 6, bytes.length), Fault.NONE);
+  const fault = chain.walk(packets, 6, found);
   return [faultName(fault), found.problemAt];
 }
 
@@ -177,6 +178,13 @@ Deno.test("fragments are judged by length, place and what they begin with", () =
   assertEquals(of(ROUTING, 0x0001, 8), ["IPV6_CHAIN_INCOMPLETE", 0]);
   const inner = [fragment(DESTINATION_OPTIONS, 1), [TCP, 0, 1, 4, 0, 0, 0, 0], bytes(16)];
   assertEquals(judge(FRAGMENT, inner), ["IPV6_CHAIN_INCOMPLETE", 0]);
+  // Of other protocols the header's length is known, too, or does not matter.
+  const cut = (next: number) =>
+    judge(FRAGMENT, [fragment(DESTINATION_OPTIONS, 1), [next, 0, 1, 4, 0, 0, 0, 0]]);
+  assertEquals(cut(UDP), ["IPV6_CHAIN_INCOMPLETE", 0]);
+  assertEquals(cut(Protocol.ICMPV6), ["IPV6_CHAIN_INCOMPLETE", 0]);
+  assertEquals(cut(NONE), ["NONE", 0]);
+  assertEquals(of(UDP, 0x0001, 8), ["NONE", 0]);
   assertEquals(
     judge(FRAGMENT, [fragment(FRAGMENT, 0), fragment(UDP, 0), bytes(8)]),
     ["IPV6_FRAGMENT_NESTED", 40],
@@ -195,6 +203,25 @@ Deno.test("options behind a fragment header wait for the whole packet", () => {
   const bad = [NONE, 0, 0x9e, 4, 0, 0, 0, 0];
   const first = [DESTINATION_OPTIONS, 0, 0, 1, 0, 0, 0, 1];
   assertEquals(judge(FRAGMENT, [first, bad, [0, 0, 0, 0, 0, 0, 0, 0]]), ["NONE", 0]);
+});
+
+Deno.test("what was found in another packet is forgotten", () => {
+  const found = new chain.Ipv6Chain();
+  const names = ["ipv6_fragment_last", "mldv2_report", "ipv6_destination_options", "ipv6_routing"];
+  for (const name of names) {
+    chain.walk(golden(name).packets, IP_AT, found);
+    for (const next of ["tcp_syn_ipv6", "ipv6_fragment_first"]) {
+      assertEquals(chain.walk(golden(next).packets, IP_AT, found), Fault.NONE);
+      assertEquals(found, walkGolden(golden(next)), `${next} after ${name}`);
+    }
+  }
+});
+
+Deno.test("the value of a router alert has all of its bits", () => {
+  const found = new chain.Ipv6Chain();
+  const alert = packet(HOP_BY_HOP, [[NONE, 0, 5, 2, 0x80, 1, 1, 0]]);
+  assertEquals(chain.walk(alert, 0, found), Fault.NONE);
+  assertEquals(found.routerAlert, 0x8001);
 });
 
 Deno.test("the kernel and this module blame the same byte of an unknown protocol", () => {

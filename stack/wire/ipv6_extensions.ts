@@ -44,6 +44,7 @@ export interface Ipv6Option {
 
 /** The extension headers of a packet, and what follows them. */
 export interface Ipv6Extensions {
+  /** The headers, in their order. */
   readonly extensions: readonly Ipv6Extension[];
   /** What the last of them names. */
   readonly protocol: number;

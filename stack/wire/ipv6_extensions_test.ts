@@ -88,6 +88,26 @@ Deno.test("padding fills a header up to units of 8 bytes, in the shortest way", 
   assertEquals(emit(5), [1, 5, 0, 0, 0, 0, 0]);
 });
 
+Deno.test("padding between options stays where it is", () => {
+  const [data, none] = [new Uint8Array([1, 2]), new Uint8Array()];
+  const options = [{ type: 0, data: none }, { type: 0x1e, data }, { type: 1, data: none }];
+  const list = [{ header: "hop-by-hop" as const, options: [...options, { type: 0x3e, data }] }];
+  const packets = PacketBytes.copyOf(Array(24).fill(0xff));
+  const bytes = extensions.emit(packets, 0, list, 59);
+  const expected = [59, 1, 0, 0x1e, 2, 1, 2, 1, 0, 0x3e, 2, 1, 2, 1, 1, 0];
+  assertEquals([...packets.bytes.subarray(0, bytes)], expected);
+  assertEquals(extensions.parse(packets, 0, 0).extensions, list);
+});
+
+Deno.test("a list has a limit, as the walk of a host has", () => {
+  const headers = Array(9).fill([60, 0, 1, 4, 0, 0, 0, 0]).flat();
+  const packets = PacketBytes.copyOf(headers);
+  packets.bytes[56] = 59;
+  assertEquals(extensions.check(packets, 0, 64, 60), Fault.NONE);
+  packets.bytes[56] = 60;
+  assertEquals(extensions.check(packets, 0, 72, 60), Fault.IPV6_TOO_MANY_EXTENSIONS);
+});
+
 Deno.test("data that do not fill a routing header are refused", () => {
   const packets = new PacketBytes(new ArrayBuffer(64));
   const routing = { header: "routing", type: 4, segmentsLeft: 0 } as const;
@@ -104,6 +124,8 @@ Deno.test("what a later fragment begins with is no header", () => {
   assertEquals(extensions.check(packets, 0, 10, 44), Fault.NONE);
   const { extensions: list, protocol, bytes } = extensions.parse(packets, 0, 44);
   assertEquals([list.length, protocol, bytes], [1, 60, 8]);
+  packets.view.setUint16(2, 0xfff8);
+  assertEquals(extensions.check(packets, 0, 10, 44), Fault.NONE);
 });
 
 Deno.test("whatever arrives can be listed or has a fault", () => {

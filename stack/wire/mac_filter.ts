@@ -45,10 +45,12 @@ export class MacFilter {
   #overflow = 0;
   /** Whether every group is taken. */
   isAllMulticast = false;
-  /** Whether every frame is taken; {@linkcode MacFilter.castOf} tells for whom it is all the same. */
+  /** Whether every frame is taken; {@linkcode MacFilter.castOf} still tells for whom it is. */
   isPromiscuous = false;
 
   /**
+   * Makes a filter that takes no group.
+   *
    * @param own The address of the interface.
    * @param options The size of its table.
    */

@@ -39,9 +39,12 @@ Deno.test("a group is left once everybody who joined it has left", () => {
   filter.leave(GROUP);
   assertEquals(castOf(filter, GROUP), Cast.OTHER);
   assertEquals(castOf(filter, OTHER_GROUP), Cast.MULTICAST);
+  // What nobody joined is left without a trace.
   filter.leave(GROUP);
   filter.leave(OTHER_GROUP);
   assertEquals(castOf(filter, OTHER_GROUP), Cast.OTHER);
+  for (const group of [1, 3, 5, 7, 9].map((low) => 0x010000000000 + low)) filter.join(group);
+  assertEquals(castOf(filter, OTHER_GROUP), Cast.MULTICAST, "five groups where four have room");
 });
 
 Deno.test("with more groups than it has room for, an interface takes every group", () => {

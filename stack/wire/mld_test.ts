@@ -112,6 +112,7 @@ Deno.test("each way in which a message is bad has its name", () => {
   assertEquals(judge("v2_query", { [AT + 27]: [1] }), "MLD_SOURCES_TRUNCATED");
   assertEquals(judge("v1_done", { [AT + 8]: [0x20] }), "MLD_GROUP");
   assertEquals(judge("v2_report", { [AT + 6]: [0, 9] }), "MLD_RECORDS_TRUNCATED");
+  assertEquals(judge("v2_report", { [AT + 6]: [4, 0] }), "MLD_RECORDS_TRUNCATED");
   assertEquals(judge("v2_report", { [AT + 6]: [4, 1] }), "MLD_TOO_MANY_RECORDS");
   assertEquals(judge("v2_report", { [AT + 9]: [255] }), "MLD_RECORDS_TRUNCATED");
   assertEquals(judge("v2_report", { [AT + 12]: [0x20] }), "MLD_GROUP");

@@ -165,7 +165,7 @@ export function linkLayerAddress(packets: PacketBytes, optionAt: number): number
  * @param packets The memory.
  * @param at The offset of the first.
  * @param end The offset of the message's end.
- * @returns What they mean, in their order; an option whose length is not one of its type is unknown.
+ * @returns What they mean, in their order; one whose length is not one of its type is unknown.
  */
 export function parseOptions(packets: PacketBytes, at: number, end: number): NdpOption[] {
   const options: NdpOption[] = [];

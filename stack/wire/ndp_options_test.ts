@@ -55,6 +55,7 @@ Deno.test("an option is found by its type", () => {
   const find = (type: number) => options.findOption(packets, 0, bytes.length, type);
   assertEquals([find(5), find(1), find(2), find(3)], [0, 8, 16, -1]);
   assertEquals(options.linkLayerAddress(packets, find(1)), 0x020000000007);
+  assertEquals(options.linkLayerAddress(PacketBytes.copyOf(bytes.slice(8)), 0), 0x020000000007);
   // The address of another kind of link, and none at all.
   assertEquals(options.linkLayerAddress(packets, find(2)), -1);
   assertEquals(options.linkLayerAddress(packets, find(3)), -1);

@@ -14,9 +14,9 @@
  * both layers: V8 neither boxes those nor converts them on their way into a table. Numbers of 32
  * bits that are quantities (lifetimes, MTUs) are unsigned.
  *
- * V8 inlines functions by the length of their bytecode. Offsets that each packet needs are therefore
- * constants of their own, not properties of a layout, and a check finds out first whether a packet
- * is of the usual kind.
+ * V8 inlines functions by the length of their bytecode. Offsets that each packet needs are
+ * therefore constants of their own, not properties of a layout, and a check finds out first whether
+ * a packet is of the usual kind.
  *
  * Import a protocol as a namespace, `import * as tcp from "../wire/tcp.ts"`: it reads well, and V8
  * makes constants of what it finds in one, which it does not of named imports.
@@ -38,7 +38,11 @@ export class PacketBytes {
   /** How many bytes there are. */
   readonly length: number;
 
-  /** @param buffer The memory, such as that of a shared `WebAssembly.Memory`. */
+  /**
+   * Looks at all of a memory.
+   *
+   * @param buffer The memory, such as that of a shared `WebAssembly.Memory`.
+   */
   constructor(buffer: ArrayBufferLike) {
     this.view = new DataView(buffer);
     this.bytes = new Uint8Array(buffer);

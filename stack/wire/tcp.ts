@@ -61,7 +61,9 @@ const GOOD = Fault.NONE;
 
 /** A header. */
 export interface TcpHeader {
+  /** The sender's port. */
   readonly sourcePort: number;
+  /** The receiver's port. */
   readonly destinationPort: number;
   /** The number of the first byte, or of the SYN, as a signed word. */
   readonly sequence: number;
@@ -71,7 +73,9 @@ export interface TcpHeader {
   readonly flags: number;
   /** The window, not scaled. */
   readonly window: number;
+  /** How far urgent data go, from the sequence number. */
   readonly urgentPointer: number;
+  /** Options, in their order. */
   readonly options: readonly TcpOption[];
 }
 

@@ -1,9 +1,9 @@
 /**
  * The options of TCP as a stack reads them: once for each segment, into the same object, so that
- * nothing is allocated; `tcp_options_write.ts` writes them. RFC 9293 section 3.2, RFC 7323 (window scale, timestamps), RFC 2018
- * (SACK), RFC 7413 (Fast Open), RFC 5482 (user timeout), RFC 9768 (accurate ECN). MPTCP (RFC 8684)
- * and all others are passed over; whoever wants to see them reads the list of
- * `tcp_option_list.ts`.
+ * nothing is allocated; `tcp_options_write.ts` writes them. RFC 9293 section 3.2, RFC 7323 (window
+ * scale, timestamps), RFC 2018 (SACK), RFC 7413 (Fast Open), RFC 5482 (user timeout), RFC 9768
+ * (accurate ECN). MPTCP (RFC 8684) and all others are passed over; whoever wants to see them reads
+ * the list of `tcp_option_list.ts`.
  *
  * @module
  */
@@ -98,31 +98,31 @@ export const FIXED_HEADER_BYTES = 20;
 /** The options of one segment. A field counts if {@linkcode TcpOptions.present} has its bit. */
 export class TcpOptions {
   /** Bits of {@linkcode OptionBit}. */
-  present = 0;
+  present: number = 0;
   /** The largest payload that the sender takes. */
-  maximumSegment = 0;
+  maximumSegment: number = 0;
   /** By how many bits the windows of the sender are shifted, at most 14. */
-  windowScale = 0;
+  windowScale: number = 0;
   /** The sender's clock, as a signed word. */
-  timestampValue = 0;
+  timestampValue: number = 0;
   /** The clock of the receiver as the sender saw it last, as a signed word. */
-  timestampEcho = 0;
+  timestampEcho: number = 0;
   /** How many blocks there are in {@linkcode TcpOptions.sackEdges}. */
-  sackBlocks = 0;
+  sackBlocks: number = 0;
   /** The left and the right edge of each block, as signed words. */
   readonly sackEdges: Int32Array = new Int32Array(2 * MAX_SACK_BLOCKS);
   /** How many bytes the cookie has; 0 asks for one. */
-  cookieBytes = 0;
+  cookieBytes: number = 0;
   /** The cookie. */
   readonly cookie: Uint8Array = new Uint8Array(MAX_COOKIE_BYTES);
   /** The highest bit chooses minutes, the others count. RFC 5482 section 3. */
-  userTimeout = 0;
+  userTimeout: number = 0;
   /** The bytes that came with ECT(0), modulo 2^24; -1 where the option has not got it. */
-  ecnBytes0 = -1;
+  ecnBytes0: number = -1;
   /** The bytes that came with CE, or -1. */
-  ecnBytesCe = -1;
+  ecnBytesCe: number = -1;
   /** The bytes that came with ECT(1), or -1. */
-  ecnBytes1 = -1;
+  ecnBytes1: number = -1;
 }
 
 /**

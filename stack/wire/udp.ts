@@ -24,6 +24,7 @@ export const HEADER_BYTES: number = SIZE;
 export interface UdpHeader {
   /** The port to answer to, 0 where no answer is wanted. */
   readonly sourcePort: number;
+  /** The receiver's port. */
   readonly destinationPort: number;
   /** The bytes of header and payload. */
   readonly length: number;

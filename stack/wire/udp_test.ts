@@ -83,6 +83,7 @@ Deno.test("each way in which a datagram is bad has its name", () => {
     [4, [0, 7], 36, Fault.UDP_LENGTH],
     [4, [0, 37], 36, Fault.UDP_LENGTH],
     [4, [0, 8], 36, Fault.NONE],
+    [4, [0, 8], 8, Fault.NONE],
     [2, [0, 0], 36, Fault.UDP_PORT_ZERO],
     [0, [0, 0], 36, Fault.NONE],
   ];

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { REFUSALS } from "../support/backends.ts";
 import { assertNoLeaks } from "../support/leaks.ts";
-import { skipUnless } from "../support/skip.ts";
+import { scale } from "../support/seed.ts";
+import { hasProgram, skipUnless } from "../support/skip.ts";
 import {
   handOver,
   type HandoverOptions,
@@ -16,6 +17,9 @@ import {
 } from "../../mod.ts";
 
 const RIGHTS: NetworkRights = { tcp: true, unix: true, listen: true, connect: true, adopt: true };
+/** In each a client may knock just as the old owner's accept is cancelled. */
+const HANDOVERS = scale(150, 2000);
+const DRAIN_MS = 20_000;
 const SMALL = { entries: 64, buffers: { count: 16, bytes: 4096 } };
 
 /** What a test is given: two processes' worth of capabilities, connected by a Unix socket. */
@@ -29,13 +33,23 @@ interface Stage {
   readonly folder: string;
 }
 
+/** What a test needs beside two capabilities. */
+interface HandoverNeeds {
+  readonly freshRights?: NetworkRights;
+  readonly needs?: { readonly condition: boolean; readonly reason: string };
+}
+
+const NOTHING = { condition: true, reason: "" };
+
 /** Two capabilities stand for two processes: nothing passes between them but the connection. */
 function testHandover(
   name: string,
   body: (stage: Stage) => Promise<void>,
-  freshRights: NetworkRights = RIGHTS,
+  { freshRights = RIGHTS, needs = NOTHING }: HandoverNeeds = {},
 ): void {
-  const options = skipUnless(name, REFUSALS.kernel === undefined, REFUSALS.kernel ?? "");
+  const { condition, reason } = needs;
+  const canRun = REFUSALS.kernel === undefined && condition;
+  const options = skipUnless(name, canRun, REFUSALS.kernel ?? reason);
   Deno.test(options, async () => {
     const folder = await Deno.makeTempDir();
     let [old, fresh]: NetworkCapability[] = [];
@@ -153,12 +167,12 @@ testHandover("what cannot be taken stays, and its process is told why", async (s
   const accepting = endpoint.accept();
   using _peer = await connectTo(endpoint);
   await (await accepting).close();
-}, { ...RIGHTS, listen: ["unix://*"] });
+}, { freshRights: { ...RIGHTS, listen: ["unix://*"] } });
 
 testHandover("receiving endpoints needs the right adopt", async (stage) => {
   const { fresh, toOld } = stage;
   assertInstanceOf(await rejection(receiveHandover(toOld, fresh)), Deno.errors.NotCapable);
-}, { ...RIGHTS, adopt: false });
+}, { freshRights: { ...RIGHTS, adopt: false } });
 
 testHandover("an endpoint that is not taken in time goes on accepting", async (stage) => {
   const { old, toFresh, toOld } = stage;
@@ -258,3 +272,67 @@ Deno.test("handing over and taking over are ENOTSUP on host, by name", () =>
     }
     await Deno.remove(folder, { recursive: true });
   }));
+
+/** Connects once after the other, to be served each time: nobody else would wake who missed it. */
+const KNOCKER = `import socket,sys,threading
+over = threading.Event()
+served = 0
+def listen():
+  sys.stdin.read()
+  over.set()
+threading.Thread(target=listen).start()
+while not over.is_set():
+  with socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20) as peer:
+    assert len(peer.recv(1)) == 1, "nobody accepted it"
+  served += 1
+print(served)`;
+
+/** Has one client knock until `during` is over. @returns how often it was served */
+async function knockDuring(port: number, during: () => Promise<void>): Promise<number> {
+  const child = new Deno.Command("python3", {
+    args: ["-c", KNOCKER, String(port)],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const output = child.output();
+  try {
+    await during();
+  } finally {
+    await child.stdin.close();
+  }
+  const { stdout, stderr } = await output;
+  assertEquals(new TextDecoder().decode(stderr), "");
+  return Number(new TextDecoder().decode(stdout));
+}
+
+async function greetAll(endpoint: TcpEndpoint): Promise<void> {
+  for await (const stream of endpoint) {
+    await stream.send(new Uint8Array([1]));
+    // So long nobody looks at the ring, as on a machine with other work to do.
+    for (const until = performance.now() + 1; performance.now() < until;);
+    await stream.close();
+  }
+}
+
+testHandover("handed to and fro under load, an endpoint loses nobody", async (stage) => {
+  const { old, fresh, toFresh, toOld } = stage;
+  let endpoint = await TcpEndpoint.create("127.0.0.1:0", old);
+  const serving = [greetAll(endpoint)];
+  const served = await knockDuring(endpoint.addr.port, async () => {
+    for (let rounds = 0; rounds < HANDOVERS; rounds++) {
+      const isBack = rounds % 2 === 1;
+      const [from, to] = isBack ? [toOld, toFresh] : [toFresh, toOld];
+      const handing = endpoint.handOver(from);
+      const [taken] = await receiveHandover(to, isBack ? old : fresh) as [TcpEndpoint];
+      // It accepts before the old owner has stopped, as another process would.
+      serving.push(greetAll(taken));
+      await handing;
+      await endpoint.drain({ timeoutMs: DRAIN_MS });
+      endpoint = taken;
+    }
+  });
+  assert(served > 0);
+  await endpoint[Symbol.asyncDispose]();
+  await Promise.all(serving);
+}, { needs: { condition: hasProgram("python3"), reason: "needs python3" } });

@@ -123,7 +123,7 @@ async function readRest(
   }
 }
 
-/** Runs a program of `examples/posix/` to its end. @returns its output @throws {Error} if it fails */
+/** Runs a program of `examples/posix/` to its end. @returns its output @throws {Error} its own */
 export function runExample(
   name: string,
   backend: BackendKind,

@@ -228,7 +228,7 @@ testThreads(
     for (let count = 0; count < scale(40, 1000); count++) {
       const client = connectTo(posix, listener);
       ports.push(posix.getsockname(client).port!);
-      // Every other one waits until it was taken, so that all threads are blocked when the next comes.
+      // Every other one waits until it was taken, so that all are blocked when the next comes.
       if (count % 2 === 0) assertEquals(posix.recv(client, new Uint8Array(1)), 0);
       posix.close(client);
     }

@@ -22,7 +22,7 @@ import { type Network, runTraffic } from "./golden_traffic.ts";
 
 const FOLDER = new URL("./golden/", import.meta.url);
 
-/** `client` - `router` - `server`, with fixed MAC addresses; `router` has a bridge to the client. */
+/** `client` - `router` - `server`, with fixed MAC addresses and a bridge in `router`. */
 async function build(stack: AsyncDisposableStack): Promise<Network> {
   const [client, router, server] = await Promise.all([1, 2, 3].map(() => Namespace.create()));
   for (const namespace of [client, router, server]) stack.use(namespace);

@@ -1,6 +1,6 @@
 /**
- * The text of a golden packet: its bytes in hexadecimal, cut into the fields that tshark finds, each
- * with its name and value.
+ * The text of a golden packet: its bytes in hexadecimal, cut into the fields that tshark finds,
+ * with their names and values.
  *
  * ```text
  * # An echo request (Linux 6.18)

@@ -1,6 +1,6 @@
 /**
- * tshark reads the messages that `stack/wire/` writes as they were meant: ICMP, neighbour discovery,
- * listener discovery and IGMP.
+ * tshark reads the messages that `stack/wire/` writes as they were meant: ICMP, neighbour
+ * discovery, listener discovery and IGMP.
  */
 
 import fc from "fast-check";

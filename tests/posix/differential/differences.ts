@@ -5,6 +5,7 @@
  * @module
  */
 
+import { HOST_DIFFERENCES } from "./host_differences.ts";
 import { SCRIPTS } from "./scripts/all.ts";
 
 /** Scripts that come to something else on a backend, all for one reason. */
@@ -18,7 +19,7 @@ export interface Difference {
 }
 
 /** Every difference there is. */
-export const DIFFERENCES: readonly Difference[] = [];
+export const DIFFERENCES: readonly Difference[] = HOST_DIFFERENCES;
 
 /** Why a script may differ on a subject, undefined where it must not. */
 export function whyDifferent(subject: string, script: string): string | undefined {

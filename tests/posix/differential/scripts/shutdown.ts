@@ -8,9 +8,11 @@ import { bytes, loopback, room, type Scripts } from "../script.ts";
 import {
   AF_INET,
   AF_UNIX,
+  F_SETFL,
   MSG_DONTWAIT,
   MSG_NOSIGNAL,
   MSG_WAITALL,
+  O_NONBLOCK,
   POLLHUP,
   POLLIN,
   POLLOUT,
@@ -111,6 +113,15 @@ export const shutdown: Scripts = {
     t.expect("ECONNREFUSED");
     c.listen(fd);
     t.expect(0);
+  },
+  "a Unix listener tells only those who wait that it has stopped": (c, t) => {
+    const { fd } = t.listener({ address: t.unixAddress("s") });
+    c.shutdown(fd, SHUT_RD);
+    c.accept(fd);
+    t.expect("EINVAL");
+    c.fcntl(fd, F_SETFL, O_NONBLOCK);
+    c.accept(fd);
+    t.expect("EAGAIN");
   },
   "a listener goes on at SHUT_WR": (c, t) => {
     const { fd, address } = t.listener();

@@ -11,12 +11,14 @@ import {
   MSG_ERRQUEUE,
   MSG_OOB,
   MSG_WAITALL,
+  SHUT_RD,
   SO_RCVTIMEO,
   SO_SNDTIMEO,
   SOCK_DGRAM,
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
+  SPLICE_F_NONBLOCK,
 } from "../../../../posix/constants/mod.ts";
 import type { Timeval } from "../../../../posix/types.ts";
 
@@ -156,6 +158,17 @@ export const timeouts: Scripts = {
     c.setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, SHORT);
     t.waits(() => c.recv(c.dup(fd), room(4)));
     t.expect("EAGAIN");
+  },
+  "splice from a socket with SPLICE_F_NONBLOCK, which is the pipe's": (c, t) => {
+    const [, server] = t.streamPair();
+    const [, write] = c.pipe2();
+    c.setsockopt(server, SOL_SOCKET, SO_RCVTIMEO, SHORT);
+    t.waits(() => c.splice(server, null, write, null, 4, SPLICE_F_NONBLOCK));
+    t.expect("EAGAIN");
+    const [datagram] = c.socketpair(AF_UNIX, SOCK_DGRAM);
+    c.shutdown(datagram, SHUT_RD);
+    c.splice(datagram, null, write, null, 4);
+    t.expect(0);
   },
   "splice from a socket": (c, t) => {
     const [, server] = t.streamPair();
