@@ -21,6 +21,8 @@ import { isRoot } from "../support/skip.ts";
 import { type Faults, FaultyRelay } from "./faulty_relay.ts";
 import { Reception, Workplace } from "./file_transfer_fixtures.ts";
 
+/** Timeouts double: many losses in a row are a long silence, and come with some seeds. */
+const PATIENCE_MS = 60_000;
 const MEGABYTE = 1024 * 1024;
 /** Rounds of forged datagrams. */
 const ATTACKS = 200;
@@ -86,12 +88,14 @@ async function sendThrough(
 ): Promise<number> {
   console.log(`seed ${SEED}`);
   await using place = await Workplace.create();
-  await using reception = await Reception.start(capability, place.inbox);
+  const patience = { silenceMs: PATIENCE_MS };
+  await using reception = await Reception.start(capability, place.inbox, patience);
   const random = new Random(SEED);
   await using relay = await FaultyRelay.start(capability, reception.address, faults, random);
   const path = await place.file("file", bytes);
   const { address: { hostname, port } } = relay;
-  const { blocks, transmissions } = await sendFile(path, `${hostname}:${port}`, capability);
+  const to = `${hostname}:${port}`;
+  const { blocks, transmissions } = await sendFile(path, to, capability, patience);
   await place.assertArrived("file");
   return transmissions / blocks;
 }
