@@ -306,9 +306,10 @@ async function knockDuring(port: number, during: () => Promise<void>): Promise<n
   return Number(new TextDecoder().decode(stdout));
 }
 
-async function greetAll(endpoint: TcpEndpoint): Promise<void> {
+async function greetAll(endpoint: TcpEndpoint, onGreeted = () => {}): Promise<void> {
   for await (const stream of endpoint) {
     await stream.send(new Uint8Array([1]));
+    onGreeted();
     // So long nobody looks at the ring, as on a machine with other work to do.
     for (const until = performance.now() + 1; performance.now() < until;);
     await stream.close();
@@ -318,8 +319,11 @@ async function greetAll(endpoint: TcpEndpoint): Promise<void> {
 testHandover("handed to and fro under load, an endpoint loses nobody", async (stage) => {
   const { old, fresh, toFresh, toOld } = stage;
   let endpoint = await TcpEndpoint.create("127.0.0.1:0", old);
-  const serving = [greetAll(endpoint)];
+  const knocked = Promise.withResolvers<void>();
+  const serving = [greetAll(endpoint, knocked.resolve)];
   const served = await knockDuring(endpoint.addr.port, async () => {
+    // The client takes a while to start, and under load longer than all the handovers.
+    await knocked.promise;
     for (let rounds = 0; rounds < HANDOVERS; rounds++) {
       const isBack = rounds % 2 === 1;
       const [from, to] = isBack ? [toOld, toFresh] : [toFresh, toOld];
