@@ -1,0 +1,101 @@
+/**
+ * What RFC 9293 requires of TCP: the numbered rules of its appendix B, in our own words.
+ *
+ * @module
+ */
+
+import type { Requirement } from "./requirement.ts";
+
+type Row = readonly [id: string, section: string, text: string];
+
+const ROWS: readonly Row[] = [
+  ["MUST-1", "3.1", "the window is an unsigned number"],
+  ["MUST-2", "3.1", "a sender computes the checksum"],
+  ["MUST-3", "3.1", "a receiver checks the checksum"],
+  ["MUST-4", "3.1", "the mandatory options are supported: end of list, no operation, MSS"],
+  ["MUST-5", "3.1", "options are accepted in any segment"],
+  ["MUST-6", "3.1", "options that are not known are ignored, by their length"],
+  ["MUST-7", "3.1", "illegal option lengths are survived"],
+  ["MUST-8", "3.4.1", "initial sequence numbers are driven by a clock"],
+  ["MUST-9", "3.4.1", "the function of initial sequence numbers cannot be computed from outside"],
+  ["MUST-10", "3.5", "simultaneous open works"],
+  ["MUST-11", "3.5", "SYN-RECEIVED remembers whether the open was passive or active"],
+  [
+    "MUST-12",
+    "3.6",
+    "the application is told that the connection was reset, or closed by the peer",
+  ],
+  ["MUST-13", "3.6", "who closes first stays in TIME-WAIT for 2 MSL"],
+  ["MUST-14", "3.7.1", "the MSS option is sent and received"],
+  ["MUST-15", "3.7.1", "without an MSS option 536 is assumed with IPv4, 1220 with IPv6"],
+  ["MUST-16", "3.7.1", "the effective send MSS is the least of what peer, link and IP allow"],
+  ["MUST-17", "3.7.4", "an application can disable the Nagle algorithm"],
+  ["MUST-18", "3.8.1", "round trips of retransmitted segments are not measured (Karn)"],
+  ["MUST-19", "3.8.2", "slow start, congestion avoidance and exponential backoff are implemented"],
+  ["MUST-20", "3.8.3", "R1 gives negative advice to IP, R2 closes the connection"],
+  ["MUST-21", "3.8.3", "an application can set R2"],
+  ["MUST-22", "3.8.3", "SYNs are retransmitted by the same rules"],
+  ["MUST-23", "3.8.3", "R2 of a SYN is at least 3 minutes, if not set otherwise"],
+  ["MUST-24", "3.8.4", "an application can turn keep-alives on or off"],
+  ["MUST-25", "3.8.4", "keep-alives are off by default"],
+  [
+    "MUST-26",
+    "3.8.4",
+    "keep-alives are only sent when nothing was sent or received for an interval",
+  ],
+  ["MUST-27", "3.8.4", "the interval can be configured"],
+  ["MUST-28", "3.8.4", "the interval is two hours or more by default"],
+  ["MUST-29", "3.8.4", "one unanswered probe is no dead connection"],
+  ["MUST-30", "3.8.5", "the urgent mechanism is supported"],
+  ["MUST-31", "3.8.5", "urgent data may have any length"],
+  ["MUST-32", "3.8.5", "the application is told of urgent data asynchronously"],
+  ["MUST-33", "3.8.5", "the application can learn whether and how much urgent data is left"],
+  ["MUST-34", "3.8.6", "a sender is robust against a window that shrinks"],
+  [
+    "MUST-35",
+    "3.8.6",
+    "zero windows are probed as ever if the receiver shrinks the window to them",
+  ],
+  ["MUST-36", "3.8.6.1", "zero windows are probed"],
+  ["MUST-37", "3.8.6.1", "a connection stays open as long as a zero window is acknowledged"],
+  ["MUST-38", "3.8.6.2.1", "a sender avoids the silly window syndrome"],
+  ["MUST-39", "3.8.6.2.2", "a receiver avoids the silly window syndrome"],
+  ["MUST-40", "3.8.6.3", "an acknowledgment is delayed by less than 0.5 seconds"],
+  ["MUST-41", "3.9.1", "a passive open neither affects nor is affected by other connections"],
+  ["MUST-42", "3.9.1", "several passive opens of one port may be pending at once"],
+  ["MUST-43", "3.9.1.1", "an open may name the local address"],
+  ["MUST-44", "3.9.1.1", "else the routes choose it for an active open"],
+  ["MUST-45", "3.9.1.1", "else the connection's own local address is used in all other segments"],
+  ["MUST-46", "3.9.1.1", "an active open to a broadcast or multicast address is an error"],
+  ["MUST-47", "3.9.1.8", "soft errors are reported to the application"],
+  ["MUST-48", "3.9.2", "an application can set the differentiated services of its segments"],
+  ["MUST-49", "3.9.2", "the time to live can be configured"],
+  ["MUST-50", "3.9.2.1", "options of IP that are not understood are ignored"],
+  ["MUST-51", "3.9.2.1", "an application can give a source route"],
+  ["MUST-52", "3.9.2.1", "it goes before the route of a received datagram"],
+  ["MUST-53", "3.9.2.1", "a received source route is reversed for the answers"],
+  ["MUST-54", "3.9.2.2", "ICMP errors are acted on"],
+  ["MUST-55", "3.9.2.2", "source quench is discarded in silence"],
+  ["MUST-56", "3.9.2.2", "soft errors do not end a connection"],
+  ["MUST-57", "3.9.2.3", "a SYN to a broadcast or multicast address is discarded in silence"],
+  ["MUST-58", "3.8.6.3", "acknowledgments are aggregated where possible"],
+  ["MUST-59", "3.10.7.4", "all queued segments are processed before one acknowledgment is sent"],
+  ["MUST-60", "3.9.1.2", "data are not buffered without end where PSH cannot be asked for"],
+  ["MUST-61", "3.9.1.2", "and PSH is set in the last segment of what is buffered"],
+  ["MUST-62", "3.8.5", "the urgent pointer names the octet behind the urgent data"],
+  ["MUST-63", "3.9.2.3", "a SYN from an address that is invalid is ignored"],
+  ["MUST-64", "3.1", "options may begin at any octet"],
+  ["MUST-65", "3.7.1", "the MSS option is only sent in segments with SYN"],
+  ["MUST-66", "3.10.7.4", "RST and URG are processed even if the window is zero"],
+  ["MUST-67", "3.7.1", "the MSS that is announced comes from what can be reassembled or received"],
+  ["MUST-68", "3.1", "all options but end of list and no operation have a length"],
+  ["MUST-69", "3.1", "the header is padded with zeros"],
+];
+
+/** The rules. */
+export const RFC9293: readonly Requirement[] = ROWS.map(([id, section, text]) => ({
+  rfc: 9293,
+  id,
+  section,
+  text,
+}));
