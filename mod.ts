@@ -111,6 +111,30 @@ export type { ResolveOptions } from "./native/resolver.ts";
 export type { BackendName, FeatureMask, RingOptions } from "./native/ring_options.ts";
 export { RawEndpoint, type RawOptions } from "./native/raw/raw.ts";
 export { ping, type PingOptions, type PingResult } from "./native/raw/ping.ts";
+export {
+  type AddressInfo,
+  createPipe,
+  type InterfaceInfo,
+  NetworkInterface,
+  NetworkStack,
+  type PipeHandle,
+  type PipeOptions,
+  type PortSpecifier,
+  type RouteInfo,
+  RoutingTable,
+  type StackCapabilityOptions,
+  type StackCaptureOptions,
+  type StackCounters,
+  type StackEventInfo,
+  type StackEventIterator,
+  type StackHandle,
+  type StackInfo,
+  type StackInterfaceOptions,
+  type StackOptions,
+  type StackRouteOptions,
+  type StackStatistics,
+} from "./native/stack/mod.ts";
+export type { LocalPort, StackProfile, StackSizeChoices } from "./native/stack/mod.ts";
 export { NetError, PartialSendError } from "./native/errors.ts";
 export {
   type NodeSocket,
@@ -156,6 +180,25 @@ export type {
 export type { BalancerPolicy } from "./native/balance/balancer_policies.ts";
 export type { EjectionOptions } from "./native/balance/balancer_health.ts";
 export type { ClientSource, ServeReport } from "./native/balance/balancer_serving.ts";
+export { Simulation } from "./native/simulation/simulation.ts";
+export { SimulationError, type SimulationFailure } from "./native/simulation/simulation_error.ts";
+export type {
+  BurstLoss,
+  CaptureEnd,
+  CaptureFilterOptions,
+  CaptureSink,
+  DirectionOptions,
+  LinkCounters,
+  LinkOptions,
+  LinkStatistics,
+  QueueOptions,
+  SimulatedHostOptions,
+  SimulationCaptureOptions,
+  SimulationOptions,
+  SwitchOptions,
+} from "./native/simulation/simulation_options.ts";
+export { SimulatedHost, SimulatedPipe } from "./native/simulation/simulated_host.ts";
+export { SimulatedLink } from "./native/simulation/simulated_link.ts";
 export { ConnectionPool } from "./native/pool/connection_pool.ts";
 export type { ConnectionPoolStats, PoolDrainReport } from "./native/pool/pool_stats.ts";
 export type { ConnectionPoolOptions } from "./native/pool/pool_options.ts";

@@ -11,6 +11,9 @@ import type { DriverOptions, DriverOutcome, DriverRequest } from "./options.ts";
 import { DescriptorTable, type LedgerHandle, LedgerState } from "../ring/descriptor_table.ts";
 import type { RingDriver } from "../ring/driver.ts";
 import type { MemoryPlan } from "../ring/memory.ts";
+import type { RunningStack } from "./stack/open.ts";
+import type { StackHandle } from "./stack/connection.ts";
+import type { StackOptions } from "./stack/options.ts";
 
 async function openKernel(options: DriverOptions): Promise<DriverOutcome> {
   const { openKernelDriver } = await import("./kernel/mod.ts");
@@ -20,6 +23,11 @@ async function openKernel(options: DriverOptions): Promise<DriverOutcome> {
 async function openHost(options: DriverOptions): Promise<DriverOutcome> {
   const { openHostDriver } = await import("./host/mod.ts");
   return await openHostDriver(options);
+}
+
+async function openStack(options: DriverOptions, stack: StackOptions): Promise<DriverOutcome> {
+  const { openStackDriver } = await import("./stack/mod.ts");
+  return await openStackDriver(options, stack);
 }
 
 /**
@@ -35,12 +43,33 @@ export async function openDriver(request: DriverRequest): Promise<DriverOutcome>
       return await openKernel(options);
     case "host":
       return await openHost(options);
+    case "stack":
+      return await openStack(options, request.stack ?? {});
     case "auto": {
       const outcome = await openKernel(options);
       if ("driver" in outcome) return outcome;
       return await openHost({ ...options, why: outcome.refusal });
     }
   }
+}
+
+/**
+ * Starts a stack that rings of several programs can be opened on.
+ *
+ * @returns it, or why there is none
+ * @throws {TypeError} when options are wrong, naming what
+ */
+export async function startStack(
+  options: StackOptions,
+): Promise<RunningStack | { readonly refusal: string }> {
+  const stack = await import("./stack/mod.ts");
+  return await stack.startStack(options);
+}
+
+/** Uses a stack that another thread has started. */
+export async function attachStack(handle: StackHandle): Promise<RunningStack> {
+  const stack = await import("./stack/mod.ts");
+  return stack.attachStack(handle);
 }
 
 /**
@@ -54,7 +83,7 @@ export async function openDriver(request: DriverRequest): Promise<DriverOutcome>
  */
 export function openPrivateDriver(driver: RingDriver, plan: MemoryPlan): RingDriver {
   // Only what starts the Worker is loaded with this module: what it runs is not.
-  return driver.openPrivate?.(plan) ?? HostWorkerDriver.startPrivate(plan, driver);
+  return driver.openPrivate?.(plan) ?? HostWorkerDriver.beginPrivate(plan, driver);
 }
 
 /**

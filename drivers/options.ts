@@ -7,9 +7,10 @@
 import type { LedgerHandle } from "../ring/descriptor_table.ts";
 import type { RingDriver } from "../ring/driver.ts";
 import type { MemoryPlan } from "../ring/memory.ts";
+import type { StackOptions } from "./stack/options.ts";
 
 /** The backends a program can ask for by name. */
-export type BackendName = "auto" | "kernel" | "host";
+export type BackendName = "auto" | "kernel" | "host" | "stack";
 
 /** Features of the kernel to do without, for tests of what older kernels have. */
 export interface FeatureMask {
@@ -52,6 +53,8 @@ export interface DriverRequest {
   readonly without: FeatureMask;
   /** Memory that a Worker's parent holds, and where the Worker's descriptors are recorded. */
   readonly ledger?: LedgerHandle;
+  /** How the stack of the stack backend is set up; with loopback only unless said otherwise. */
+  readonly stack?: StackOptions;
 }
 
 /** What a driver needs to open. */

@@ -23,7 +23,12 @@ import type { BindOptions } from "./datagram/datagram_options.ts";
 import { bindDatagrams } from "./datagram/udp_open.ts";
 import type { UnixEndpoint, UnixListenOptions } from "./unix/unix_endpoint.ts";
 import type { UnixConnectOptions, UnixStream } from "./unix/unix_stream.ts";
-import { type BackendName, openDriver, openPrivateDriver } from "../drivers/mod.ts";
+import {
+  type BackendName,
+  openDriver,
+  openPrivateDriver,
+  type StackOptions,
+} from "../drivers/mod.ts";
 import {
   type AddressInput,
   isHostPort,
@@ -39,14 +44,19 @@ import type { MemoryPlan } from "../ring/memory.ts";
 
 /** What {@linkcode NetworkCapability.request} takes. */
 export interface CapabilityRequest {
-  /** Who consumes the ring: "kernel" (io_uring), "host" (plain Deno), or "auto": the best. */
+  /**
+   * Who consumes the ring: "kernel" (io_uring), "host" (plain Deno), "stack" (this library's own
+   * TCP/IP stack), or "auto": the better one of the first two.
+   */
   readonly backend?: BackendName;
   /** What may be done; without it all but `raw`, `ring`, `adopt` and `files`. */
   readonly rights?: NetworkRights;
   /** Sizes of the ring. */
   readonly ring?: RingOptions;
-  /** Run the host driver in a Worker of its own. */
+  /** Run the driver in a Worker of its own: of "host" and "stack". */
   readonly worker?: boolean;
+  /** How the stack of the backend "stack" is set up; it has loopback only unless said otherwise. */
+  readonly stack?: StackOptions;
   /** In a Worker: the handle of a `WorkerLedger` of its parent's, whose memory the ring then has. */
   readonly ledger?: LedgerHandle;
 }
@@ -91,8 +101,15 @@ export interface RevokeReport {
   readonly sockets: number;
 }
 
-const REQUEST_KEYS: readonly string[] = ["backend", "rights", "ring", "worker", "ledger"];
-const BACKENDS: readonly string[] = ["auto", "kernel", "host"];
+const REQUEST_KEYS: readonly string[] = [
+  "backend",
+  "rights",
+  "ring",
+  "worker",
+  "ledger",
+  "stack",
+];
+const BACKENDS: readonly string[] = ["auto", "kernel", "host", "stack"];
 
 /**
  * The authority to use the network. No socket exists without one; pass it to whoever may use the
@@ -141,13 +158,29 @@ export class NetworkCapability implements AsyncDisposable {
     if (!BACKENDS.includes(backend)) {
       throw new TypeError(`backend must be one of ${BACKENDS.join(", ")}, not ${String(backend)}`);
     }
-    const authority = Authority.root(request.rights);
+    // A malformed rule is found before anything is opened.
+    Authority.root(request.rights);
     const { ledger } = request;
     const { plan, without, poison } = ledgerPlanOf(ledger, request.ring ?? {});
-    const worker = request.worker ?? false;
-    const outcome = await openDriver({ backend, plan, worker, without, ledger });
+    const { stack } = request;
+    if (stack !== undefined && backend !== "stack") {
+      throw new TypeError(`request: stack is for the backend "stack", not for ${backend}`);
+    }
+    // A stack has a thread of its own unless it is told to share this one.
+    const worker = request.worker ?? backend === "stack";
+    const outcome = await openDriver({ backend, plan, worker, without, ledger, stack });
     if ("refusal" in outcome) throw unsupported(backend, `a start: ${outcome.refusal}`, "request");
-    const network = new Network(outcome.driver);
+    return NetworkCapability.over(outcome.driver, request.rights, poison);
+  }
+
+  /**
+   * Grants rights to a backend that is open already; closing the capability closes it.
+   *
+   * @ignore For `NetworkStack`, whose rings are opened by it.
+   */
+  static over(driver: RingDriver, rights?: NetworkRights, poison = false): NetworkCapability {
+    const authority = Authority.root(rights);
+    const network = new Network(driver);
     network.reactor.buffers.poison = poison;
     network.reactor.datagramBuffers.poison = poison;
     return new NetworkCapability(network, new Scope(authority), true);

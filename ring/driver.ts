@@ -129,6 +129,13 @@ export interface RingDriver {
    * @throws {Error} when there can be none, saying why
    */
   openPrivate?(plan: MemoryPlan): RingDriver;
+  /**
+   * Opens another ring of the same consumer, where that has a network of its own; it is to be closed
+   * before this one.
+   *
+   * @param plan the sizes of the ring
+   */
+  openSibling?(plan: MemoryPlan): RingDriver;
   /** Says whether the process must stay alive, while asleep. */
   keepAlive(alive: boolean): void;
   /** Milliseconds on a monotonic clock; virtual where time is. */

@@ -25,6 +25,8 @@ export const PacketFlag = {
   REASSEMBLED: 1 << 5,
   /** It is on its way through: neither from here nor for here. */
   FORWARDED: 1 << 6,
+  /** The packets of IPv4 that it stands for had one identification, not one after the other. */
+  FIXED_IDENTIFICATION: 1 << 7,
 } as const;
 
 /** How a packet that is longer than its link's MTU is to be taken apart: `VIRTIO_NET_HDR_GSO_*`. */

@@ -97,6 +97,8 @@ export interface StreamStackSocket extends StackSocket {
   receive(memory: UserMemory, at: number, bytes: number, flags: number): number;
   /** Bytes that can be received now. */
   readonly available: number;
+  /** Whether the next byte to receive is the urgent one, or the one behind it. */
+  readonly isAtMark: boolean;
   /** Bytes that are not acknowledged yet. */
   readonly unacknowledged: number;
   /** Ends it at once: the other end is told by a reset. */
@@ -142,6 +144,8 @@ export interface DatagramParameters {
 
 /** A socket whose messages have boundaries. */
 export interface DatagramStackSocket extends StackSocket {
+  /** Connects it to nobody: connect(2) with `AF_UNSPEC`. @returns 0 or `-errno` */
+  disconnect(): number;
   /**
    * Sends one datagram, from ranges of the user's memory that follow one another in it.
    *

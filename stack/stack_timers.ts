@@ -19,7 +19,7 @@ export type TimerHandler = (index: number) => void;
 export interface StackTimersOptions {
   /** How many timers there are. */
   readonly capacity: number;
-  /** Microseconds of a tick: a timer fires early by less than that. */
+  /** Microseconds of a tick: a timer fires late by less than that, and never early. */
   readonly resolution: number;
   /** The time, in microseconds. */
   readonly now: number;
@@ -28,6 +28,7 @@ export interface StackTimersOptions {
 /** The timers of one stack. */
 export class StackTimers {
   readonly #wheel: TimerWheel;
+  readonly #resolution: number;
   readonly #handlers: TimerHandler[] = [];
   readonly #fire = (_timer: number, tag: number): void =>
     this.#handlers[tag >>> INDEX_BITS](tag & INDEX_MASK);
@@ -35,6 +36,7 @@ export class StackTimers {
   /** Makes timers, all of which are free. */
   constructor(options: StackTimersOptions) {
     this.#wheel = new TimerWheel(options);
+    this.#resolution = options.resolution;
   }
 
   /**
@@ -68,7 +70,10 @@ export class StackTimers {
 
   /** Arms a timer, or arms it anew, for a time in microseconds; what has passed is due at once. */
   arm(timer: number, deadline: number): void {
-    this.#wheel.arm(timer, deadline);
+    // The wheel rounds down. Whoever is called before its time would arm the timer for the very tick
+    // that is being dealt with, for ever.
+    const resolution = this.#resolution;
+    this.#wheel.arm(timer, Math.ceil(deadline / resolution) * resolution);
   }
 
   /** Disarms a timer. */

@@ -7,9 +7,9 @@
 
 import { Errno } from "../../ring/abi/errno.ts";
 import { IoPrio, Op } from "../../ring/abi/opcodes.ts";
-import { errnoOf } from "./errors.ts";
+import { errnoOf } from "../machine/errors.ts";
 import type { Machine, ReadinessListener } from "./machine.ts";
-import { type Operation, type OperationOwner, OperationQueue } from "./operation.ts";
+import { type Operation, type OperationOwner, OperationQueue } from "../machine/operation.ts";
 
 /** Connections that are accepted ahead for a poll that wants to be told of each. */
 const AHEAD_MAX = 16;

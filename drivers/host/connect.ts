@@ -8,11 +8,11 @@ import type { SocketAddress } from "../../ring/abi/address.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { AF_UNIX, AF_UNSPEC } from "../../ring/abi/sockaddr.ts";
 import { DatagramSocket } from "./datagram_socket.ts";
-import { errnoOf } from "./errors.ts";
+import { errnoOf } from "../machine/errors.ts";
 import type { Host } from "./host.ts";
 import { readAddress, unixPathOf } from "./names.ts";
-import type { Operation, OperationOwner } from "./operation.ts";
-import { isWithin } from "./segments.ts";
+import type { Operation, OperationOwner } from "../machine/operation.ts";
+import { isWithin } from "../machine/segments.ts";
 import { type Socket, SocketState } from "./socket.ts";
 
 const FAMILY_BYTES = 2;

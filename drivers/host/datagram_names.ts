@@ -16,7 +16,7 @@ import {
   SOCKADDR_IN_SIZE,
 } from "../../ring/abi/sockaddr.ts";
 import { readAddress } from "./names.ts";
-import { isWithin } from "./segments.ts";
+import { isWithin } from "../machine/segments.ts";
 
 /** Senders whose address is kept as bytes; beyond, all are forgotten. */
 const MAXIMUM_ORIGINS = 1024;

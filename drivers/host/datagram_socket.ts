@@ -28,14 +28,16 @@ import {
   zoned,
 } from "./datagram_names.ts";
 import { DatagramOptions } from "./datagram_options.ts";
-import { prepareReceive, prepareSend, type SendPlan } from "./datagram_transfers.ts";
+import { LACKING, prepareSend, type SendPlan } from "./datagram_transfers.ts";
 import type { Host } from "./host.ts";
 import { Inbox, type InboxOwner, MAXIMUM_KEPT_BYTES } from "./inbox.ts";
 import { addressOf, readAddress, wildcard } from "./names.ts";
 import { type DatagramPort, type DatagramSink, openDatagramPort } from "./node_datagrams.ts";
-import type { Operation, OperationOwner } from "./operation.ts";
-import { Polls } from "./polls.ts";
-import { isWithin } from "./segments.ts";
+import { uncancellable } from "../machine/machine.ts";
+import type { Operation } from "../machine/operation.ts";
+import { prepareReceive } from "../machine/datagram_receive.ts";
+import { Polls } from "../machine/polls.ts";
+import { isWithin } from "../machine/segments.ts";
 import { Sender } from "./sender.ts";
 
 const READ_NORMAL = 0x40;
@@ -51,13 +53,6 @@ interface Peer extends Destination {
   /** Its sockaddr, with 0 for the port. */
   readonly origin: Uint8Array;
 }
-
-/** A datagram that is with Deno. */
-const sending: OperationOwner = {
-  cancel(): number {
-    return -Errno.EALREADY;
-  },
-};
 
 /** A datagram socket and what was asked of it. */
 export class DatagramSocket implements DatagramSink, InboxOwner {
@@ -95,7 +90,7 @@ export class DatagramSocket implements DatagramSink, InboxOwner {
 
   /** Everything that polls this socket. */
   get polls(): Polls {
-    return this.#polls ??= new Polls(this.#host, this);
+    return this.#polls ??= new Polls(this.#host, this, this.#host.rounds);
   }
 
   /** Node's socket, once it is bound. */
@@ -195,7 +190,9 @@ export class DatagramSocket implements DatagramSink, InboxOwner {
 
   /** Begins a receive. @param flags of recv(2) */
   receive(operation: Operation, flags: number): void {
-    const result = prepareReceive(this.#host, operation, flags);
+    const result = (flags & LACKING) !== 0
+      ? -Errno.ENOTSUP
+      : prepareReceive(this.#host.memory, operation, flags);
     // As read(2) has it, nothing is read when nothing is wanted; recv(2) takes a datagram.
     const isNothing = operation.total === 0 && isPlainRead(operation);
     if (result < 0 || isNothing) this.#host.complete(operation, result, 0);
@@ -334,7 +331,8 @@ export class DatagramSocket implements DatagramSink, InboxOwner {
     if (this.#isSendingShut) return -Errno.EPIPE;
     if (this.failure !== 0) return -this.takeFailure();
     if (opened !== 0) return opened;
-    this.#host.park(operation, sending);
+    // What Deno was given it does not give back.
+    this.#host.park(operation, uncancellable);
     this.#sender!.send(operation, plan.segmentBytes, destination.host, destination.port);
     return 0;
   }

@@ -12,10 +12,11 @@ import { leaveIfAsked, tableOf } from "../leave.ts";
 import type { DescriptorTable } from "../../ring/descriptor_table.ts";
 import type { DriverOptions } from "../options.ts";
 import { Executor } from "./executor.ts";
-import { KeepAlive } from "./keep_alive.ts";
-import { hostFeatures, hostOpcodes, OPCODES } from "./opcodes.ts";
+import { KeepAlive } from "../machine/keep_alive.ts";
+import { OPCODES } from "../machine/opcodes.ts";
+import { hostFeatures, hostOpcodes } from "./opcodes.ts";
 import { PlainRounds } from "./rounds.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "../machine/turns.ts";
 import { HostWorkerDriver } from "./worker_driver.ts";
 
 /** Executes entries in the isolate that submits them. */
@@ -53,7 +54,7 @@ export class HostDriver implements RingDriver {
 
   /** {@inheritDoc RingDriver.openPrivate} */
   openPrivate(plan: MemoryPlan): RingDriver {
-    return HostWorkerDriver.startPrivate(plan, this);
+    return HostWorkerDriver.beginPrivate(plan, this);
   }
 
   /** {@inheritDoc RingDriver.leaveIfAsked} */

@@ -19,8 +19,8 @@ import {
 import { DatagramSocket } from "./datagram_socket.ts";
 import type { Host } from "./host.ts";
 import { addressOf, wildcard, writeAddress } from "./names.ts";
-import type { Operation, OperationOwner } from "./operation.ts";
-import { isWithin } from "./segments.ts";
+import type { Operation, OperationOwner } from "../machine/operation.ts";
+import { isWithin } from "../machine/segments.ts";
 import { setKeepAlive, setNoDelay, type Socket, SocketState } from "./socket.ts";
 
 const WANT_LOCAL = 1;

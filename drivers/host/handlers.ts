@@ -4,7 +4,6 @@
  * @module
  */
 
-import { Errno } from "../../ring/abi/errno.ts";
 import { DriverOp, Op } from "../../ring/abi/opcodes.ts";
 import {
   asyncCancel,
@@ -14,12 +13,13 @@ import {
   strayLinkTimeout,
   timeout,
   timeoutRemove,
-} from "./control.ts";
+} from "../machine/control.ts";
 import { connect } from "./connect.ts";
 import { getOption, names, resolve, reverse, setOption } from "./driver_operations.ts";
 import type { Handler } from "./host.ts";
-import { HOST_OPCODES, OPCODES } from "./opcodes.ts";
-import { FIRST_REGULAR } from "./regular_files.ts";
+import { HOST_OPCODES } from "./opcodes.ts";
+import { OPCODES } from "../machine/opcodes.ts";
+import { FIRST_REGULAR } from "../machine/regular_files.ts";
 import { socket } from "./socket_creation.ts";
 import { accept, bind, close, listen, shutdown } from "./sockets.ts";
 import { receive, send } from "./streams.ts";
@@ -69,16 +69,9 @@ const BY_OPCODE: readonly (readonly [number, Handler])[] = [
 
 if (BY_OPCODE.length !== HOST_OPCODES.length) throw new Error("host: handlers and opcodes differ");
 
-const KNOWN: ReadonlySet<number> = new Set([...Object.values(Op), ...Object.values(DriverOp)]);
-
 /** The handlers by opcode; null where there is none. */
 export function handlerTable(): (Handler | null)[] {
   const table: (Handler | null)[] = new Array(OPCODES).fill(null);
   for (const [opcode, handler] of BY_OPCODE) table[opcode] = handler;
   return table;
-}
-
-/** What an opcode without a handler completes with: the kernel knows it, or nobody does. */
-export function refusalOf(opcode: number): number {
-  return KNOWN.has(opcode) ? Errno.ENOTSUP : Errno.EINVAL;
 }

@@ -4,28 +4,22 @@
  * @module
  */
 
+import type { FileTable } from "../machine/file_table.ts";
+import type { ControlMachine } from "../machine/machine.ts";
+import type { Operation } from "../machine/operation.ts";
+import type { RegularFiles } from "../machine/regular_files.ts";
 import type { BoundPorts } from "./bound_ports.ts";
 import type { DatagramSocket } from "./datagram_socket.ts";
-import type { FileTable } from "./files.ts";
 import type { Machine } from "./machine.ts";
-import type { Operation, OperationIndex } from "./operation.ts";
 import type { Permissions } from "./permissions.ts";
-import type { RegularFiles } from "./regular_files.ts";
 import type { Socket } from "./socket.ts";
-import type { Timeouts } from "./timeouts.ts";
 
 /** The executor, as its handlers see it. */
-export interface Host extends Machine {
+export interface Host extends Machine, ControlMachine {
   readonly files: FileTable<Socket | DatagramSocket>;
   readonly ports: BoundPorts;
   readonly regularFiles: RegularFiles;
-  readonly index: OperationIndex;
-  readonly timeouts: Timeouts;
   readonly permissions: Permissions;
-  /** Entries taken and not completed. */
-  readonly inFlight: number;
-  /** Ends an operation without a completion: its chain has been silenced. */
-  drop(operation: Operation): void;
   /** Closed sockets whose last bytes are not out yet. */
   readonly lingering: Set<Socket>;
 }

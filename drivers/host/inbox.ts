@@ -15,9 +15,9 @@ import { MSGHDR, RECVMSG_OUT } from "../../ring/abi/layout.ts";
 import { CQE_BUFFER_SHIFT, CqeFlag, Msg, Op, SqeFlag } from "../../ring/abi/opcodes.ts";
 import { writeOrigin } from "./datagram_names.ts";
 import type { Machine } from "./machine.ts";
-import { type Operation, type OperationOwner, OperationQueue } from "./operation.ts";
-import { isMultishotReceive } from "./reader.ts";
-import { isWithin, readLong, scatter } from "./segments.ts";
+import { type Operation, type OperationOwner, OperationQueue } from "../machine/operation.ts";
+import { isMultishotReceive } from "../machine/transfers.ts";
+import { isWithin, readLong, scatter } from "../machine/segments.ts";
 
 /** Datagrams that are kept for a socket until somebody receives them. */
 export const MAXIMUM_KEPT_DATAGRAMS = 1024;

@@ -6,9 +6,9 @@ import { RECVMSG_OUT } from "../../ring/abi/layout.ts";
 import { CqeFlag, IoPrio, Op, SqeFlag } from "../../ring/abi/opcodes.ts";
 import { Inbox, MAXIMUM_KEPT_BYTES, MAXIMUM_KEPT_DATAGRAMS } from "./inbox.ts";
 import type { Machine } from "./machine.ts";
-import { type Operation, type OperationOwner, OperationPool } from "./operation.ts";
+import { type Operation, type OperationOwner, OperationPool } from "../machine/operation.ts";
 import { PlainRounds } from "./rounds.ts";
-import { useRange } from "./segments.ts";
+import { useRange } from "../machine/segments.ts";
 import { ringAt } from "../../tests/support/ring.ts";
 
 const ORIGIN = Uint8Array.of(2, 0, 0, 0, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0);

@@ -15,7 +15,7 @@ import {
   encodeSockaddr,
   SOCKADDR_MAX,
 } from "../../ring/abi/sockaddr.ts";
-import { isWithin } from "./segments.ts";
+import { isWithin } from "../machine/segments.ts";
 
 const FAMILY_BYTES = 2;
 const scratch = new Uint8Array(SOCKADDR_MAX);

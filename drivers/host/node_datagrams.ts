@@ -6,7 +6,7 @@
  */
 
 import type { Socket as NodeSocket } from "node:dgram";
-import { errnoOf } from "./errors.ts";
+import { errnoOf } from "../machine/errors.ts";
 
 /** Whoever wants what a socket receives. */
 export interface DatagramSink {

@@ -7,10 +7,8 @@
 
 import type { DriverFeatures } from "../../ring/driver.ts";
 import { DriverOp, Op } from "../../ring/abi/opcodes.ts";
+import { supportedOpcodes } from "../machine/opcodes.ts";
 import type { FeatureMask } from "../options.ts";
-
-/** Every opcode fits into a byte. */
-export const OPCODES = 256;
 
 /** The opcodes that have a handler. */
 export const HOST_OPCODES: readonly number[] = [
@@ -59,8 +57,5 @@ export function hostFeatures(without: FeatureMask): DriverFeatures {
 
 /** Per opcode: 1 where this backend can do it and is not to do without. */
 export function hostOpcodes(without: FeatureMask): Uint8Array {
-  const supported = new Uint8Array(OPCODES);
-  for (const opcode of HOST_OPCODES) supported[opcode] = 1;
-  for (const opcode of without.opcodes ?? []) supported[opcode] = 0;
-  return supported;
+  return supportedOpcodes(HOST_OPCODES, without.opcodes);
 }

@@ -6,7 +6,7 @@
 
 import type { DriverOptions, DriverOutcome } from "../options.ts";
 import { HostDriver } from "./driver.ts";
-import { HostWorkerDriver, workerRefusal } from "./worker_driver.ts";
+import { HostWorkerDriver, hostWorkerRefusal } from "./worker_driver.ts";
 
 /**
  * Opens the backend that executes a ring's entries with Deno's own API.
@@ -19,9 +19,9 @@ import { HostWorkerDriver, workerRefusal } from "./worker_driver.ts";
  */
 export async function openHostDriver(options: DriverOptions): Promise<DriverOutcome> {
   if (!options.worker) return { driver: new HostDriver(options) };
-  const refusal = workerRefusal();
+  const refusal = hostWorkerRefusal();
   if (refusal !== "") return { refusal };
-  const driver = HostWorkerDriver.start(options, false);
+  const driver = HostWorkerDriver.begin(options, false);
   const failure = await driver.started;
   if (failure === "") return { driver };
   await driver.close();

@@ -8,23 +8,21 @@
  */
 
 import { Errno } from "../../ring/abi/errno.ts";
-import { CQE_BUFFER_SHIFT, CqeFlag, IoPrio, Msg, Op, SqeFlag } from "../../ring/abi/opcodes.ts";
+import { CQE_BUFFER_SHIFT, CqeFlag, Msg, SqeFlag } from "../../ring/abi/opcodes.ts";
 import { type Chunk, CHUNK_CLASSES, LARGEST_CHUNK_BYTES, sizeClassFor } from "./chunks.ts";
-import { errnoOf } from "./errors.ts";
+import { errnoOf } from "../machine/errors.ts";
 import type { Machine, ReadinessListener } from "./machine.ts";
-import { type Operation, type OperationOwner, OperationQueue, Round } from "./operation.ts";
-import { copyBytes, scatter } from "./segments.ts";
+import {
+  type Operation,
+  type OperationOwner,
+  OperationQueue,
+  Round,
+} from "../machine/operation.ts";
+import { copyBytes, scatter } from "../machine/segments.ts";
+import { isMultishotReceive } from "../machine/transfers.ts";
 
 /** A chunk filled to less than one part in this many was too large. */
 const SPARSE_DIVISOR = 4;
-
-/** Whether a receive goes on after its first completion. */
-export function isMultishotReceive(operation: Operation): boolean {
-  const { opcode } = operation;
-  return opcode === Op.READ_MULTISHOT ||
-    ((opcode === Op.RECV || opcode === Op.RECVMSG) &&
-      (operation.ioprio & IoPrio.RECV_MULTISHOT) !== 0);
-}
 
 /** Receives from one connection. */
 export class Reader implements OperationOwner {

@@ -6,17 +6,14 @@
  */
 
 import { setImmediate } from "node:timers";
+import type { PollRounds } from "../machine/polls.ts";
 import { Permissions } from "./permissions.ts";
 
 const LOOPBACK = "127.0.0.1";
 const BYTE = new Uint8Array(1);
 
-/** Ways to wait for one round. */
-export interface Rounds {
-  /** Whether all that was ready when a round began is known when it ends. */
-  readonly isExact: boolean;
-  /** Calls back when the round is over. */
-  after(done: () => void): void;
+/** Ways to wait for one round, until they are let go of. */
+export interface Rounds extends PollRounds {
   /** Lets go of what it holds; rounds under way still end. */
   close(): void;
 }

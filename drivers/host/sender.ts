@@ -12,11 +12,11 @@
 
 import type { RingMemory } from "../../ring/memory.ts";
 import { IOVEC } from "../../ring/abi/layout.ts";
-import { errnoOf } from "./errors.ts";
+import { errnoOf } from "../machine/errors.ts";
 import type { Machine } from "./machine.ts";
 import type { DatagramPort } from "./node_datagrams.ts";
-import type { Operation } from "./operation.ts";
-import { readLong } from "./segments.ts";
+import type { Operation } from "../machine/operation.ts";
+import { readLong } from "../machine/segments.ts";
 
 /** Datagrams that Deno is given at once. */
 const MAXIMUM_BATCH = 256;

@@ -3,8 +3,8 @@ import type { RingMemory } from "../../ring/memory.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import type { Machine } from "./machine.ts";
 import type { DatagramPort } from "./node_datagrams.ts";
-import { type Operation, OperationPool } from "./operation.ts";
-import { useRange } from "./segments.ts";
+import { type Operation, OperationPool } from "../machine/operation.ts";
+import { useRange } from "../machine/segments.ts";
 import { Sender } from "./sender.ts";
 import { ringAt } from "../../tests/support/ring.ts";
 

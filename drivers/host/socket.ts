@@ -20,8 +20,8 @@
 import type { SocketAddress } from "../../ring/abi/address.ts";
 import type { Acceptor } from "./acceptor.ts";
 import type { Machine, ReadinessListener } from "./machine.ts";
-import type { Operation } from "./operation.ts";
-import { Polls } from "./polls.ts";
+import type { Operation } from "../machine/operation.ts";
+import { Polls } from "../machine/polls.ts";
 import { Reader } from "./reader.ts";
 import { Writer } from "./writer.ts";
 import { Poll } from "../../ring/abi/opcodes.ts";
@@ -90,7 +90,7 @@ export class Socket implements ReadinessListener {
 
   /** Everything that polls this socket. */
   get polls(): Polls {
-    return this.#polls ??= new Polls(this.#machine, this);
+    return this.#polls ??= new Polls(this.#machine, this, this.#machine.rounds);
   }
 
   /** Takes the step to another state. */

@@ -10,7 +10,7 @@ import { AF_INET, AF_INET6, AF_UNIX } from "../../ring/abi/sockaddr.ts";
 import { DatagramSocket } from "./datagram_socket.ts";
 import type { Host } from "./host.ts";
 import { areDatagramsLoaded, loadDatagrams } from "./node_datagrams.ts";
-import type { Operation, OperationOwner } from "./operation.ts";
+import type { Operation, OperationOwner } from "../machine/operation.ts";
 import { Socket } from "./socket.ts";
 
 const TYPE_FLAGS = Sock.CLOEXEC | Sock.NONBLOCK;

@@ -11,11 +11,12 @@ import { AF_UNIX } from "../../ring/abi/sockaddr.ts";
 import { Acceptor } from "./acceptor.ts";
 import { mayShare } from "./bound_ports.ts";
 import { DatagramSocket } from "./datagram_socket.ts";
-import { errnoOf } from "./errors.ts";
+import { errnoOf } from "../machine/errors.ts";
 import type { Host } from "./host.ts";
 import { addressOf, readAddress, unixPathOf, wildcard, writeAddress } from "./names.ts";
-import type { Operation, OperationOwner } from "./operation.ts";
-import { isWithin } from "./segments.ts";
+import { uncancellable } from "../machine/machine.ts";
+import type { Operation } from "../machine/operation.ts";
+import { isWithin } from "../machine/segments.ts";
 import { Socket, SocketState } from "./socket.ts";
 
 const TYPE_FLAGS = Sock.CLOEXEC | Sock.NONBLOCK;
@@ -172,13 +173,6 @@ export function accept(host: Host, operation: Operation): void {
   }
   socket.acceptor!.accept(operation);
 }
-
-/** A shutdown or close that waits for Deno: nothing can take it back. */
-const uncancellable: OperationOwner = {
-  cancel(): number {
-    return -Errno.EALREADY;
-  },
-};
 
 /** SHUTDOWN: `how` in `len`. */
 export function shutdown(host: Host, operation: Operation): void {

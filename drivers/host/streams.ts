@@ -11,9 +11,9 @@ import { IoPrio, Msg, Op, SqeFlag } from "../../ring/abi/opcodes.ts";
 import { AF_UNIX } from "../../ring/abi/sockaddr.ts";
 import { DatagramSocket } from "./datagram_socket.ts";
 import type { Host } from "./host.ts";
-import type { Operation } from "./operation.ts";
-import { isMultishotReceive } from "./reader.ts";
-import { locate, readLong } from "./segments.ts";
+import type { Operation } from "../machine/operation.ts";
+import { isMultishotReceive, messageFlags } from "../machine/transfers.ts";
+import { locate, readLong } from "../machine/segments.ts";
 import { type Socket, SocketState } from "./socket.ts";
 
 /** `MSG_MORE`, `MSG_CMSG_CLOEXEC`: hints that change no result. */
@@ -21,19 +21,6 @@ const HINTS = 0x8000 | 0x40000000;
 const KNOWN_SEND_FLAGS = Msg.NOSIGNAL | Msg.DONTWAIT | Msg.WAITALL | HINTS;
 const KNOWN_RECEIVE_FLAGS = Msg.PEEK | Msg.DONTWAIT | Msg.WAITALL | Msg.NOSIGNAL | HINTS;
 const KNOWN_RECEIVE_PRIORITY = IoPrio.POLL_FIRST | IoPrio.RECV_MULTISHOT;
-
-/** The flags of `send(2)` and `recv(2)`; reads and writes have flags of another kind. */
-function messageFlags(operation: Operation): number {
-  switch (operation.opcode) {
-    case Op.SEND:
-    case Op.SENDMSG:
-    case Op.RECV:
-    case Op.RECVMSG:
-      return operation.operationFlags;
-    default:
-      return 0;
-  }
-}
 
 function notConnected(socket: Socket, isSend: boolean): number {
   if (socket.family === AF_UNIX) return isSend ? -Errno.ENOTCONN : -Errno.EINVAL;
@@ -126,25 +113,4 @@ function clearMessage(host: Host, header: number): void {
   words[(header + MSGHDR.CONTROL_LENGTH) >> 2] = 0;
   words[((header + MSGHDR.CONTROL_LENGTH) >> 2) + 1] = 0;
   words[(header + MSGHDR.FLAGS) >> 2] = 0;
-}
-
-/** Whether an operation's result breaks the chain that it is linked into. */
-export function isFailure(operation: Operation, result: number): boolean {
-  if (result < 0) return true;
-  switch (operation.opcode) {
-    case Op.READ:
-    case Op.READV:
-    case Op.READ_FIXED:
-    case Op.WRITE:
-    case Op.WRITEV:
-    case Op.WRITE_FIXED:
-      return result !== operation.total;
-    case Op.SEND:
-    case Op.SENDMSG:
-    case Op.RECV:
-    case Op.RECVMSG:
-      return (operation.operationFlags & Msg.WAITALL) !== 0 && result < operation.total;
-    default:
-      return false;
-  }
 }

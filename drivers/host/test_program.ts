@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { RingDriver } from "../../ring/driver.ts";
 import { Reactor } from "../../ring/reactor.ts";
 import type { CompletionTarget } from "../../ring/slots.ts";
 import { SocketAddress } from "../../ring/abi/address.ts";
@@ -88,7 +89,7 @@ export class Flight implements CompletionTarget {
 }
 
 /** Sizes that every test can live with. */
-const PLAN = {
+export const TEST_PLAN = {
   entries: 64,
   completions: 128,
   slots: 4096,
@@ -110,11 +111,16 @@ export class TestProgram {
     reactor.reference();
   }
 
-  static async open(worker: boolean, plan: Partial<typeof PLAN> = {}): Promise<TestProgram> {
-    const options = { plan: { ...PLAN, ...plan }, worker, without: {}, why: "" };
+  static async open(worker: boolean, plan: Partial<typeof TEST_PLAN> = {}): Promise<TestProgram> {
+    const options = { plan: { ...TEST_PLAN, ...plan }, worker, without: {}, why: "" };
     const outcome = await openHostDriver(options);
     if (!("driver" in outcome)) throw new Error(outcome.refusal);
     return new TestProgram(new Reactor(outcome.driver));
+  }
+
+  /** Drives the ring of a driver that was opened elsewhere. */
+  static over(driver: RingDriver): TestProgram {
+    return new TestProgram(new Reactor(driver));
   }
 
   async close(): Promise<void> {

@@ -5,7 +5,7 @@
  */
 
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
-import { WorkerStatus } from "./worker_status.ts";
+import { WorkerStatus } from "../machine/worker_status.ts";
 
 if (!isMainThread && parentPort !== null) {
   const status = new WorkerStatus(workerData.status);

@@ -11,13 +11,9 @@ import { layRing } from "../../ring/geometry.ts";
 import { RingMemory } from "../../ring/memory.ts";
 import { Executor } from "./executor.ts";
 import { PlainRounds, PolledRounds } from "./rounds.ts";
-import {
-  CLOSE_MESSAGE,
-  CLOSED_MESSAGE,
-  READY_MESSAGE,
-  type WorkerStart,
-} from "./worker_messages.ts";
-import type { WorkerStatus } from "./worker_status.ts";
+import { CLOSE_MESSAGE, CLOSED_MESSAGE, READY_MESSAGE } from "../machine/worker_messages.ts";
+import type { WorkerStatus } from "../machine/worker_status.ts";
+import type { WorkerStart } from "./worker_start.ts";
 
 /** A parent that never stops submitting must not keep this thread from its sockets. */
 const YIELD_BATCHES = 64;

@@ -12,10 +12,10 @@
 import { Errno } from "../../ring/abi/errno.ts";
 import { Msg } from "../../ring/abi/opcodes.ts";
 import { type Chunk, LARGEST_CHUNK_BYTES, sizeClassFor } from "./chunks.ts";
-import { errnoOf } from "./errors.ts";
+import { errnoOf } from "../machine/errors.ts";
 import type { Machine, ReadinessListener } from "./machine.ts";
-import { type Operation, type OperationOwner, OperationQueue } from "./operation.ts";
-import { gather } from "./segments.ts";
+import { type Operation, type OperationOwner, OperationQueue } from "../machine/operation.ts";
+import { gather } from "../machine/segments.ts";
 
 /** Copies between memories whose addresses differ by less than a word go byte by byte. */
 const WORD_MASK = 7;

@@ -91,7 +91,11 @@ export class IoUring implements AsyncDisposable {
     const { capability, ledger } = options;
     capability.authorization.requireRight("ring", "IoUring.create");
     const backend = capability.backend.kind as BackendName;
-    const outcome = await openDriver({ backend, plan, worker: false, without, ledger });
+    // Where the network is the backend's own, the ring is to be on the same one.
+    const beside = capability.network.reactor.driver.openSibling?.(plan);
+    const outcome = beside === undefined
+      ? await openDriver({ backend, plan, worker: false, without, ledger })
+      : { driver: beside };
     if ("refusal" in outcome) {
       throw unsupported(backend, `another ring: ${outcome.refusal}`, "IoUring.create");
     }

@@ -45,12 +45,18 @@ export class BlockingRing {
   readonly reactor: Reactor;
   /** Everybody who waits. */
   readonly waiters: Set<Waiter> = new Set();
+  /**
+   * Whether the other side is a stack, which knows Linux's options, control data and urgent bytes by
+   * itself.
+   */
+  readonly hasStack: boolean;
   /** Whether nothing may begin any more. */
   isDisposed = false;
 
   /** @param driver a private one */
   constructor(driver: RingDriver) {
     this.reactor = new Reactor(driver);
+    this.hasStack = driver.kind === "stack";
   }
 
   /** Why nothing works any more, undefined while everything does. */

@@ -8,7 +8,13 @@ import type { RawMessage } from "../engine.ts";
 import {
   AF_INET,
   AF_INET6,
+  IP_PKTINFO,
+  IP_TOS,
+  IP_TTL,
   IPPROTO_UDP,
+  IPV6_HOPLIMIT,
+  IPV6_PKTINFO,
+  IPV6_TCLASS,
   SCM_CREDENTIALS,
   SCM_RIGHTS,
   SO_MARK,
@@ -31,17 +37,29 @@ const ALIGNMENT = 8;
 /** What becomes of one piece of control data. */
 const Verdict = { IGNORED: 0, KEPT: 1, REFUSED: 2, INVALID: 3 } as const;
 
+/** What a stack obeys at its own levels. Source: `net/ipv4/ip_sockglue.c`, `ipv6/datagram.c`. */
+const OBEYED: readonly (readonly [level: number, kind: number])[] = [
+  [SOL_IP, IP_PKTINFO],
+  [SOL_IP, IP_TTL],
+  [SOL_IP, IP_TOS],
+  [SOL_IPV6, IPV6_PKTINFO],
+  [SOL_IPV6, IPV6_HOPLIMIT],
+  [SOL_IPV6, IPV6_TCLASS],
+];
+
 /** What Linux takes at `SOL_SOCKET` beside descriptors and credentials. */
 const KNOWN_KINDS: readonly number[] = [SO_MARK, SO_PRIORITY, SO_TIMESTAMPING, SO_TXTIME];
 
 /**
  * Takes out of control data what Linux would pass over.
  *
+ * @param hasStack whether the other side is a stack, which obeys more
  * @returns what is left, null for nothing, or `-errno`
  */
 export function filterControl(
   kind: SocketKind,
   message: RawMessage,
+  hasStack: boolean = false,
 ): Uint8Array<ArrayBuffer> | null | number {
   const { control } = message;
   if (control === null) return null;
@@ -52,7 +70,12 @@ export function filterControl(
     const length = view.getUint32(at + CMSGHDR.LENGTH, true);
     if (length < CMSGHDR.SIZE || at + length > end) return -Errno.EINVAL;
     const level = view.getInt32(at + CMSGHDR.LEVEL, true);
-    const verdict = judge(kind, level, view.getInt32(at + CMSGHDR.TYPE, true));
+    const type = view.getInt32(at + CMSGHDR.TYPE, true);
+    const isObeyed = hasStack && kind.type === SOCK_DGRAM &&
+      OBEYED.some(([known, name]) => known === level && name === type);
+    const verdict = isObeyed && judge(kind, level, type) === Verdict.REFUSED
+      ? Verdict.KEPT
+      : judge(kind, level, type);
     if (verdict === Verdict.INVALID) return -Errno.EINVAL;
     if (verdict === Verdict.REFUSED) return -Errno.EOPNOTSUPP;
     const next = at + ((length + ALIGNMENT - 1) & -ALIGNMENT);

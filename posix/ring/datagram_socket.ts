@@ -110,7 +110,7 @@ export class DatagramSocket extends RingSocket {
     const refusal = isNamed ? destinationRefusal(this.kind.domain, name) : 0;
     if (refusal !== 0) return refusal;
     if (isNamed && this.#isIpv6Only && isIpv4(name)) return -Errno.ENETUNREACH;
-    const control = filterControl(this.kind, message);
+    const control = filterControl(this.kind, message, this.ring.hasStack);
     if (typeof control === "number") return control;
     const to = isNamed ? this.#destination(name, familyOf(name) === AF_UNSPEC) : null;
     if ((flags & MSG_MORE) !== 0 || this.#isCorked || this.#cork !== null) {

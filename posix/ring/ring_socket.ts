@@ -14,11 +14,19 @@ import { putName, takeName } from "./socket_names.ts";
 import { EntryCall } from "./wait.ts";
 import type { Watch, WatchMode, WatchSink } from "./watch.ts";
 import {
+  AF_INET6,
+  IP_ADD_MEMBERSHIP,
+  IP_MTU,
+  IPV6_JOIN_GROUP,
+  IPV6_LEAVE_GROUP,
   O_NONBLOCK,
   O_RDWR,
   SIOCATMARK,
+  SIOCOUTQ,
   SO_ERROR,
   SOCK_NONBLOCK,
+  SOL_IP,
+  SOL_IPV6,
   SOL_SOCKET,
 } from "../constants/mod.ts";
 import { Scratch } from "../../ring/slots.ts";
@@ -37,8 +45,19 @@ const IOV_MAX = 1024;
 const INT_BYTES = 4;
 /** `struct group_source_req` is the largest that there is. */
 const OPTION_BYTES_MAX = 512;
+/** `IP_MSFILTER` and the options `MCAST_*`. */
+const MCAST_FIRST = 41;
+const MCAST_LAST = 48;
 const WANT_LOCAL = 1;
 const WANT_PEER = 2;
+
+/** Whether an option's value is a struct that is longer than an int, so that its length is wrong. */
+function isMembership(level: number, name: number): boolean {
+  if (level === SOL_IPV6 && (name === IPV6_JOIN_GROUP || name === IPV6_LEAVE_GROUP)) return true;
+  if (level !== SOL_IP && level !== SOL_IPV6) return false;
+  const isGroup = name >= MCAST_FIRST && name <= MCAST_LAST;
+  return isGroup || level === SOL_IP && name >= IP_ADD_MEMBERSHIP && name < MCAST_FIRST;
+}
 
 /** What a socket was made as. */
 export interface SocketKind {
@@ -62,7 +81,8 @@ export abstract class RingSocket extends OpenFile {
     this.ring = ring;
     this.kind = kind;
     this.descriptor = descriptor;
-    this.options = new SocketOptions(kind.domain, kind.type, kind.protocol);
+    const { domain, type, protocol } = kind;
+    this.options = new SocketOptions(domain, type, protocol, ring.hasStack);
   }
 
   /** {@inheritDoc OpenFile.isRemote} */
@@ -149,8 +169,10 @@ export abstract class RingSocket extends OpenFile {
   #ask(level: number, name: number, value: Bytes, length: number): Outcome {
     const { ring } = this;
     const { reactor } = ring;
-    const room = Math.min(OPTION_BYTES_MAX, Math.max(INT_BYTES, length));
-    const block = reactor.arena.take(room);
+    // A stack shapes values by the room that there is; others write whole numbers.
+    const least = ring.hasStack ? 0 : INT_BYTES;
+    const room = Math.min(OPTION_BYTES_MAX, Math.max(least, length));
+    const block = reactor.arena.take(Math.max(INT_BYTES, room));
     if (block < 0) return -Errno.ENOBUFS;
     const finish = (result: number): number => {
       reactor.giveArena(block);
@@ -163,9 +185,15 @@ export abstract class RingSocket extends OpenFile {
     return this.#option(DriverOp.GETSOCKOPT, level, name, block, room, finish).outcome;
   }
 
+  /** A stack has what it has: nothing else stands for an option. */
+  #fixedOption(level: number, name: number): number | undefined {
+    const { domain, type } = this.kind;
+    return this.ring.hasStack ? undefined : fixedOption(domain, type, level, name);
+  }
+
   #fixed(level: number, name: number, value: Bytes, length: number): number {
     const { domain, type } = this.kind;
-    const fixed = fixedOption(domain, type, level, name);
+    const fixed = this.#fixedOption(level, name);
     if (fixed === undefined) return unknownOption(domain, type, level, name, false);
     return putInt(value, length, fixed);
   }
@@ -173,9 +201,9 @@ export abstract class RingSocket extends OpenFile {
   /** {@inheritDoc OpenFile.setOption} */
   override setOption(level: number, name: number, value: Bytes | null, length: number): Outcome {
     if (length < 0) return -Errno.EINVAL;
-    if (value === null) return length === 0 ? -Errno.EINVAL : -Errno.EFAULT;
+    if (value === null) return this.#setNothing(level, name, length);
     const own = this.options.set(level, name, value, length);
-    if (own !== undefined) return own;
+    if (own !== undefined && !this.options.isShared(level, name, own)) return own;
     const { ring } = this;
     const { reactor } = ring;
     if (length > OPTION_BYTES_MAX) return -Errno.EINVAL;
@@ -188,11 +216,23 @@ export abstract class RingSocket extends OpenFile {
     return this.#option(DriverOp.SETSOCKOPT, level, name, block, length, (result) => {
       reactor.giveArena(block);
       if (result !== -Errno.ENOTSUP) return result;
-      const fixed = fixedOption(domain, type, level, name);
+      const fixed = this.#fixedOption(level, name);
       if (fixed === undefined) return unknownOption(domain, type, level, name, true);
       if (length < INT_BYTES) return -Errno.EINVAL;
       return fixed === int ? 0 : -Errno.ENOPROTOOPT;
     }).outcome;
+  }
+
+  /** Setting an option without a value. Source: `net/ipv4/ip_sockglue.c`, `ipv6_sockglue.c`. */
+  #setNothing(level: number, name: number, length: number): Outcome {
+    const nothing = new Uint8Array(length);
+    const { domain } = this.kind;
+    if (!this.ring.hasStack) return length === 0 ? -Errno.EINVAL : -Errno.EFAULT;
+    // Of IPv4's options nothing is read where there are no bytes; IPv6 takes NULL for 0.
+    const isZero = level === SOL_IPV6 && domain === AF_INET6 && !isMembership(level, name);
+    if (isZero || length === 0) return this.setOption(level, name, nothing, length);
+    if (isMembership(level, name)) return -Errno.EINVAL;
+    return level === SOL_IP && name === IP_MTU ? -Errno.ENOPROTOOPT : -Errno.EFAULT;
   }
 
   #option(
@@ -215,7 +255,16 @@ export abstract class RingSocket extends OpenFile {
 
   /** {@inheritDoc OpenFile.ioctl} */
   override ioctl(request: number, argument: number): Outcome {
-    return request === SIOCATMARK ? this.atMark() : super.ioctl(request, argument);
+    if (request === SIOCATMARK) return this.atMark();
+    const isQueue = request === SIOCOUTQ && this.ring.hasStack;
+    return isQueue ? this.ask(request) : super.ioctl(request, argument);
+  }
+
+  /** A request of ioctl(2) that a stack answers. */
+  protected ask(request: number): Outcome {
+    return new EntryCall(this.ring, DriverOp.IOCTL, this.descriptor, (at) => {
+      this.ring.reactor.entries[at + W_OPERATION_FLAGS] = request;
+    }).outcome;
   }
 
   /** `SIOCATMARK`. */

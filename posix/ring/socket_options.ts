@@ -123,9 +123,12 @@ export class SocketOptions {
   readonly #family: number;
   readonly #type: number;
   readonly #protocol: number;
+  /** Whether the other side obeys `SO_LINGER` and `SO_RCVLOWAT`, too. */
+  readonly #hasStack: boolean;
 
-  /** @param type without flags */
-  constructor(family: number, type: number, protocol: number) {
+  /** @param type without flags @param hasStack whether the other side is a stack */
+  constructor(family: number, type: number, protocol: number, hasStack = false) {
+    this.#hasStack = hasStack;
     this.#family = family;
     this.#type = type;
     this.#protocol = protocol;
@@ -136,6 +139,14 @@ export class SocketOptions {
     this.receiveTimeoutMs = listener.receiveTimeoutMs;
     this.sendTimeoutMs = listener.sendTimeoutMs;
     this.receiveLowWater = listener.receiveLowWater;
+    this.#linger.set(listener.#linger);
+  }
+
+  /** Whether the other side is told of an option that was kept here as well. */
+  isShared(level: number, name: number, result: number): boolean {
+    const isStream = this.#hasStack && this.#type === SOCK_STREAM && level === SOL_SOCKET;
+    return isStream && result === 0 &&
+      (name === constants.SO_LINGER || name === constants.SO_RCVLOWAT);
   }
 
   /** Reads an option. @returns its length, `-errno`, or undefined where it is none of these */
@@ -203,7 +214,7 @@ export class SocketOptions {
   #setLinger(value: Bytes): number {
     const onoff = intOf(value);
     const isTcp = this.#family !== AF_UNIX && this.#type === SOCK_STREAM;
-    if (isTcp && onoff !== 0) return -Errno.ENOPROTOOPT;
+    if (isTcp && onoff !== 0 && !this.#hasStack) return -Errno.ENOPROTOOPT;
     this.#linger[0] = Number(onoff !== 0);
     if (onoff !== 0) this.#linger[1] = intOf(value.subarray(4));
     return 0;

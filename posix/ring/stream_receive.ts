@@ -11,11 +11,13 @@ import { Wait } from "./wait.ts";
 import type { Starved } from "../../ring/reactor.ts";
 import type { CompletionTarget } from "../../ring/slots.ts";
 import { W_ADDRESS, W_LENGTH, W_OPERATION_FLAGS } from "../../ring/abi/layout.ts";
-import { Msg, Op } from "../../ring/abi/opcodes.ts";
+import { IoPrio, Msg, Op } from "../../ring/abi/opcodes.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 
 /** Bytes that are asked for at a time. */
 const PIECE_BYTES = 64 * 1024;
+/** Where `ioprio` begins in an entry's first word. */
+const IOPRIO_SHIFT = 16;
 
 /** How to receive. */
 export interface ReceivePlan {
@@ -23,6 +25,8 @@ export interface ReceivePlan {
   readonly descriptor: number;
   /** Whether the bytes stay where they are. */
   readonly isPeek: boolean;
+  /** Whether the urgent byte is wanted, and nothing else. */
+  readonly isUrgent?: boolean;
   /** Whether they are counted and thrown away, as TCP does for `MSG_TRUNC`. */
   readonly isDropped: boolean;
   /** Whether to take only what is there now. */
@@ -68,7 +72,8 @@ export class StreamReceive extends Wait implements CompletionTarget, Starved {
     if (result > 0) this.#take(result);
     ring.reactor.giveArena(this.#block);
     this.#block = -1;
-    const isEnd = result <= 0 || this.#plan.isPeek || this.#cursor.left === 0 || this.#errno !== 0;
+    const isOnce = this.#plan.isPeek || this.#plan.isUrgent === true;
+    const isEnd = result <= 0 || isOnce || this.#cursor.left === 0 || this.#errno !== 0;
     if (isEnd) return this.#finish(result);
     // What came may have been all there is; a full piece may have more behind it.
     if (result < this.#piece && this.#total >= this.#least) return this.settle(this.#total);
@@ -103,12 +108,14 @@ export class StreamReceive extends Wait implements CompletionTarget, Starved {
   /** Asks for the next piece. @returns false when there is no memory to be had */
   #ask(): boolean {
     const { ring } = this;
-    const { descriptor, isPeek, isHasty } = this.#plan;
+    const { descriptor, isPeek, isUrgent, isHasty } = this.#plan;
     const wanted = Math.min(PIECE_BYTES, this.#cursor.left);
     const block = ring.takePiece(wanted);
     if (block < 0) return false;
     this.#piece = Math.min(wanted, ring.pieceBytes);
-    const slot = ring.submit(this, 0, Op.RECV, descriptor);
+    // A stack in which both ends are delivers what was sent before, as Linux does while it sends.
+    const priority = ring.hasStack ? IoPrio.POLL_FIRST << IOPRIO_SHIFT : 0;
+    const slot = ring.submit(this, 0, Op.RECV | priority, descriptor);
     if (slot < 0) {
       ring.reactor.giveArena(block);
       this.#finish(slot);
@@ -119,7 +126,8 @@ export class StreamReceive extends Wait implements CompletionTarget, Starved {
     const { reactor, at } = ring;
     reactor.setLong(at + W_ADDRESS, reactor.memory.base + block);
     reactor.entries[at + W_LENGTH] = this.#piece;
-    reactor.entries[at + W_OPERATION_FLAGS] = (isPeek ? Msg.PEEK : 0) | this.#patience(isHasty);
+    reactor.entries[at + W_OPERATION_FLAGS] = (isPeek ? Msg.PEEK : 0) |
+      (isUrgent === true ? Msg.OOB : 0) | this.#patience(isHasty);
     return true;
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { emptyName, type Name, type Outcome, type RawMessage } from "../engine.ts";
+import { andThen, emptyName, type Name, type Outcome, type RawMessage } from "../engine.ts";
 import { Accept } from "./accept.ts";
 import { filterControl } from "./control_filter.ts";
 import { bytesOf } from "./cursor.ts";
@@ -23,6 +23,7 @@ import {
   AF_UNSPEC,
   FIONREAD,
   MSG_CMSG_CLOEXEC,
+  MSG_CTRUNC,
   MSG_DONTWAIT,
   MSG_ERRQUEUE,
   MSG_FASTOPEN,
@@ -33,13 +34,19 @@ import {
   MSG_WAITALL,
   POLLERR,
   SHUT_WR,
+  SIOCATMARK,
   SIOCOUTQ,
+  SOL_TCP,
+  TCP_INQ,
 } from "../constants/mod.ts";
-import { W_ADDRESS, W_LENGTH, W_OFFSET } from "../../ring/abi/layout.ts";
+import { intOf } from "./socket_options.ts";
+import { controlSpace } from "../../ring/abi/control.ts";
+import { CMSGHDR, W_ADDRESS, W_LENGTH, W_OFFSET } from "../../ring/abi/layout.ts";
 import { Msg, Op } from "../../ring/abi/opcodes.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 
 const IOV_MAX = 1024;
+const INT_BYTES = 4;
 /** What one look at a stream can see. */
 const PEEK_BYTES = 65536;
 
@@ -50,6 +57,8 @@ export class StreamSocket extends RingSocket {
   /** An error that came behind bytes. */
   #error = 0;
   #isListening = false;
+  /** `TCP_INQ`. */
+  #tellsQueue = false;
 
   /** @param files where accepted sockets get their handles */
   constructor(
@@ -265,7 +274,8 @@ export class StreamSocket extends RingSocket {
     // Unix sockets know of no such queue.
     const isQueue = (flags & MSG_ERRQUEUE) !== 0 && this.kind.domain !== AF_UNIX;
     if (isQueue) return -Errno.EAGAIN;
-    if ((flags & MSG_OOB) !== 0) return -Errno.EINVAL;
+    const isUrgent = (flags & MSG_OOB) !== 0;
+    if (isUrgent && !this.ring.hasStack) return -Errno.EINVAL;
     message.controlLength = 0;
     message.flags = flags & MSG_CMSG_CLOEXEC;
     const { name } = message;
@@ -273,9 +283,41 @@ export class StreamSocket extends RingSocket {
     if (name !== null) name.length = 0;
     const isHasty = this.isNonBlocking || (flags & MSG_DONTWAIT) !== 0;
     const outcome = this.#whenConnected(isHasty, this.options.receiveTimeoutMs, (error) => {
-      return error !== null ? -error : this.#receive(message.iov, flags, isHasty);
+      if (error !== null) return -error;
+      return isUrgent
+        ? this.#receiveUrgent(message, flags)
+        : this.#receive(message.iov, flags, isHasty);
     });
-    return wantsName ? this.#withPeer(outcome, name) : outcome;
+    if (wantsName) return this.#withPeer(outcome, name);
+    return this.#tellsQueue && message.control !== null
+      ? this.#withQueue(outcome, message)
+      : outcome;
+  }
+
+  /** tcp(7): the urgent byte, which is never waited for. Source: `tcp_recv_urg`. */
+  #receiveUrgent(message: RawMessage, flags: number): Outcome {
+    const hasRoom = bytesOf(message.iov) > 0;
+    const plan = {
+      descriptor: this.descriptor,
+      isPeek: (flags & MSG_PEEK) !== 0 || !hasRoom,
+      isUrgent: true,
+      isDropped: (flags & MSG_TRUNC) !== 0,
+      isHasty: true,
+      least: 1,
+      timeoutMs: Infinity,
+      keepError: () => {},
+    };
+    const [iov, told] = hasRoom
+      ? [message.iov, MSG_OOB]
+      : [[new Uint8Array(1)], MSG_OOB | MSG_TRUNC];
+    return new StepsCall(
+      this.ring,
+      function* (this: StreamSocket): Steps {
+        const received = yield new StreamReceive(this.ring, plan, iov).outcome;
+        if (received > 0) message.flags |= told;
+        return hasRoom ? received : Math.min(0, received);
+      }.bind(this),
+    ).outcome;
   }
 
   #receive(iov: readonly Bytes[], flags: number, isHasty: boolean): Outcome {
@@ -305,6 +347,44 @@ export class StreamSocket extends RingSocket {
       function* (this: StreamSocket): Steps {
         const seen = yield new StreamReceive(this.ring, look, [new Uint8Array(1)]).outcome;
         return Math.min(0, seen);
+      }.bind(this),
+    ).outcome;
+  }
+
+  /** {@inheritDoc OpenFile.setOption} */
+  override setOption(level: number, name: number, value: Bytes | null, length: number): Outcome {
+    const outcome = super.setOption(level, name, value, length);
+    const isQueue = this.ring.hasStack && level === SOL_TCP && name === TCP_INQ && value !== null;
+    if (!isQueue || length < 4) return outcome;
+    const isOn = intOf(value) !== 0;
+    return andThen(outcome, (result) => {
+      if (result === 0) this.#tellsQueue = isOn;
+      return result;
+    });
+  }
+
+  /** `TCP_INQ`: how much is left goes beside what was received. Source: `tcp_recvmsg`. */
+  #withQueue(outcome: Outcome, message: RawMessage): Outcome {
+    const room = message.control!;
+    return new StepsCall(
+      this.ring,
+      function* (this: StreamSocket): Steps {
+        const received = yield outcome;
+        if (received < 0) return received;
+        const left = yield this.ask(FIONREAD);
+        const control = new Uint8Array(controlSpace(INT_BYTES));
+        const view = new DataView(control.buffer);
+        view.setUint32(CMSGHDR.LENGTH, CMSGHDR.SIZE + INT_BYTES, true);
+        view.setInt32(CMSGHDR.LEVEL, SOL_TCP, true);
+        view.setInt32(CMSGHDR.TYPE, TCP_INQ, true);
+        view.setInt32(CMSGHDR.SIZE, Math.max(0, left), true);
+        if (room.length < CMSGHDR.SIZE + INT_BYTES) {
+          message.flags |= MSG_CTRUNC;
+          return received;
+        }
+        message.controlLength = Math.min(room.length, control.length);
+        room.set(control.subarray(0, message.controlLength));
+        return received;
       }.bind(this),
     ).outcome;
   }
@@ -357,7 +437,7 @@ export class StreamSocket extends RingSocket {
 
   protected override atMark(): Outcome {
     // Deno receives no urgent data.
-    return 0;
+    return this.ring.hasStack ? this.ask(SIOCATMARK) : 0;
   }
 
   /** {@inheritDoc OpenFile.ioctl} */

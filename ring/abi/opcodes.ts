@@ -103,6 +103,24 @@ export const DriverOp = {
   RESOLVE: 0xc3,
   /** The name of the address at `addr` (4 or 16 bytes) to `addr2`, `file_index` its room; length. */
   REVERSE: 0xca,
+  /**
+   * Asks the stack itself: a request in JSON at `addr` (`len` bytes), the answer in JSON to `addr2`,
+   * `file_index` its room; its length, or `-errno`: EINVAL with the reason as a JSON string there.
+   */
+  CONTROL: 0xcb,
+  /**
+   * Tells of what happens in the stack until it is cancelled: each completion carries a provided
+   * buffer of the group in `buf_group`, with an event in JSON; the result is its length.
+   */
+  EVENTS: 0xcc,
+  /**
+   * Sends one echo request to the sockaddr at `addr` (`addr2` its length), with `len` bytes of
+   * data and the hops in `op_flags`, 0 for the default; the result is the microseconds that the
+   * answer took. It waits until it is cancelled.
+   */
+  PING: 0xcd,
+  /** `ioctl` of a socket: the request in `op_flags`; the result is the int that it tells. */
+  IOCTL: 0xce,
 } as const;
 
 /** What a RESOLVE asks for instead of addresses, beside the family in `op_flags`. */

@@ -38,22 +38,50 @@ export class Flow {
   remotePort = 0;
   /** The index of the interface it is bound to, 0 for none: a device, or a scope of RFC 4007. */
   scope = 0;
-  /** Set by {@linkcode IpOutput.route}. */
+  /** `SO_MARK`, which rules of the routes may look at; 0 for none. */
+  mark = 0;
+  /** The flow label of IPv6, which IP computes (RFC 6437); -1 where it is not known yet. */
+  label: number = -1;
+  /** Set by {@linkcode IpOutput.route}; whoever changes what is above sets it to null. */
   path: Path | null = null;
 }
 
 /** What a sender says about its packets. */
 export interface IpParameters {
-  /** Hops, 1 to 255; 0 for the default of the destination's kind. */
+  /**
+   * Hops, 1 to 255; 0 for the default of the destination's kind; -1 for none at all: what is for a
+   * group is delivered to this stack only.
+   */
   timeToLive: number;
   /** Differentiated services and ECN, as one byte. */
   typeOfService: number;
-  /** Whether routers, and we, may take it apart: `IP_PMTUDISC_*` as `mtuDiscovery` means them. */
-  fragmentation: "allowed" | "forbidden" | "probe";
+  /**
+   * Whether routers, and we, may take it apart: `IP_PMTUDISC_*` as `mtuDiscovery` means them.
+   * "allowed" (`DONT`): both may; "wanted" (`WANT`): we may, by the path MTU, routers may not what
+   * is short enough; "forbidden" (`DO`): nobody may; "probe": nobody may, and the path MTU is not
+   * asked.
+   */
+  fragmentation: "allowed" | "wanted" | "forbidden" | "probe";
   /** The flow label of IPv6, 0 for none. */
   flowLabel: number;
   /** Options of IPv4 as they stand in a header, a multiple of 4 bytes; null for none. */
   options: Uint8Array | null;
+  /** Whether it may go to everybody on a link (`SO_BROADCAST`); not where this is missing. */
+  mayBroadcast?: boolean;
+  /** Whether members of a group in this stack get it (`IP_MULTICAST_LOOP`); they do if missing. */
+  loopsMulticast?: boolean;
+  /** Extension headers of IPv6 that stand in front of the packet's data; none where missing. */
+  extensions?: Ipv6ExtensionBytes | null;
+}
+
+/** Extension headers of IPv6, as they stand in a packet. */
+export interface Ipv6ExtensionBytes {
+  /** What the IPv6 header names: the first of them. */
+  readonly first: number;
+  /** All of them, a multiple of 8 bytes; the last one names the packet's protocol. */
+  readonly bytes: Uint8Array;
+  /** How many of these bytes each fragment has to have: hop-by-hop and routing headers. */
+  readonly unfragmentableBytes: number;
 }
 
 /** What IP does for transport protocols. */
@@ -79,6 +107,84 @@ export interface IpOutput {
    * @returns 0 or `-errno`: EMSGSIZE, ENOBUFS, ENETUNREACH, EHOSTUNREACH
    */
   send(flow: Flow, packet: number, protocol: number, parameters: IpParameters): number;
+}
+
+/** What IP does for raw sockets. */
+export interface HeaderOutput {
+  /**
+   * Sends a packet of IPv4 that begins with a complete header of its sender's (`IP_HDRINCL`), which
+   * {@linkcode IpOutput.send} would else write. Takes over the caller's hold, whatever happens.
+   *
+   * @param flow whose path is set
+   * @param parameters of these only `mayBroadcast` and `loopsMulticast` count
+   * @returns 0 or `-errno`: EMSGSIZE, as nobody takes it apart; ENOBUFS, ENETUNREACH ...
+   */
+  sendWithHeader(flow: Flow, packet: number, parameters: IpParameters): number;
+}
+
+/** What transport protocols tell IP about their packets. */
+export interface PathFeedback {
+  /**
+   * Says what became of a packet that was sent with `fragmentation: "probe"`; or that one that was
+   * sent as usual has been repeated in vain, several times: the path may be a black hole for packets
+   * of its length. Packetization layer path MTU discovery (RFC 4821, 8899).
+   *
+   * @param flow whose path it went
+   * @param bytes the packet's, IP header included
+   * @param isAcknowledged whether it arrived; else it was lost, and nothing else explains that
+   */
+  reportProbe(flow: Flow, bytes: number, isAcknowledged: boolean): void;
+  /**
+   * How long the next probe of a flow's path should be.
+   *
+   * @returns bytes, IP header included; 0 when there is nothing to be found out for now
+   */
+  probeBytes(flow: Flow): number;
+  /** Says that the next hop of a flow was reached: something sent was acknowledged. */
+  confirm(flow: Flow): void;
+}
+
+/** Sends errors about packets that were received. */
+export interface IcmpErrors {
+  /**
+   * Says that nobody listens at the port that a packet is for, unless an error about it must not be
+   * sent, or the rate is exceeded. The packet is looked at, its hold stays the caller's.
+   *
+   * @param packet whose data begin with the network header, as a protocol receives it
+   */
+  portUnreachable(packet: number): void;
+}
+
+/** Sees packets that are for this stack before their protocols do: raw sockets. */
+export interface RawListener {
+  /** Whether packets of a protocol are to be shown to it. It is asked for each packet. */
+  listensTo(protocol: number, isIpv6: boolean): boolean;
+  /**
+   * Looks at a packet that is whole, with its checksum not verified. The hold stays the caller's,
+   * who goes on to change the packet: what is to be kept is sliced or copied.
+   *
+   * @returns whether anybody took it: if so, the sender is not told that nobody knows its protocol
+   */
+  onPacket(packet: number, protocol: number, source: IpAddress, destination: IpAddress): boolean;
+  /** Is told of an error about a packet of a protocol, whoever sent that. */
+  onError?(error: IcmpError, protocol: number): void;
+}
+
+/** Takes the answers to echoes, and errors about them: sockets of `ping`. */
+export interface EchoListener {
+  /**
+   * Takes an echo reply whose checksum is good; as of {@linkcode TransportProtocol.receive}.
+   *
+   * @param identifier the echo's identifier: which socket it is for
+   */
+  onEchoReply(
+    packet: number,
+    identifier: number,
+    source: IpAddress,
+    destination: IpAddress,
+  ): void;
+  /** Is told of an error about an echo request: its `localPort` is the identifier. */
+  onError(error: IcmpError): void;
 }
 
 /** An error about a packet that we sent, as ICMP of either family tells. */
@@ -118,4 +224,10 @@ export interface TransportProtocol {
   receive(packet: number, source: IpAddress, destination: IpAddress): void;
   /** Is told of an error about a packet of its own. */
   onError(error: IcmpError): void;
+  /**
+   * Whether the quoted packet is one that it has sent and that may still be under way; where this
+   * is missing, all are. What is not believed changes no path MTU, and is not reported (RFC 5927,
+   * RFC 8201 section 4).
+   */
+  admitsError?(error: IcmpError): boolean;
 }

@@ -23,16 +23,22 @@
  */
 
 import type { Environment } from "../environment.ts";
+import type { UserMemory } from "../socket.ts";
 import { TcpOptions } from "../wire/tcp_options.ts";
+import type { ConnectionInfo } from "./connection_info.ts";
+
+export type { CongestionControl, RateSample } from "./congestion_control.ts";
+export { ConnectionInfo } from "./connection_info.ts";
 
 /** A segment that arrived, read once. One object serves a whole stack, and is overwritten. */
 export class Segment {
-  /** Its packet; whoever keeps payload takes slices of it, or retains it. */
+  /** Its packet, which the connection releases: whoever keeps payload takes slices or retains. */
   packet = -1;
   /** Where the payload begins in the packet's data. */
   payloadOffset = 0;
-  /** Bytes of payload. Parts outside the window are cut off before anyone else sees it. */
+  /** Bytes of payload; what is outside the window has not been cut off. */
   payloadBytes = 0;
+  /** The number of the first byte of payload: behind the SYN, if it has one. */
   sequence = 0;
   acknowledgment = 0;
   /** Bits of `Flag`. */
@@ -47,22 +53,47 @@ export class Segment {
   readonly options: TcpOptions = new TcpOptions();
 }
 
-/** What both ends agreed on in the handshake. */
-export interface Agreement {
+/** Which feedback about congestion both ends agreed on: none, RFC 3168, or RFC 9768. */
+export const Ecn = { NONE: 0, CLASSIC: 1, ACCURATE: 2 } as const;
+/** One of {@linkcode Ecn}. */
+export type Ecn = typeof Ecn[keyof typeof Ecn];
+
+/**
+ * What both ends agreed on in the handshake, and how that went. One object serves a whole stack,
+ * and is overwritten: whoever needs something of it later copies that.
+ */
+export class Agreement {
   /** Bytes of payload and options that the peer takes in a segment (its MSS, at least 64). */
-  readonly peerMaximumSegment: number;
-  readonly hasTimestamps: boolean;
-  readonly hasSack: boolean;
+  peerMaximumSegment = 536;
+  hasTimestamps = false;
+  hasSack = false;
   /** By how many bits the windows are shifted that the peer announces. */
-  readonly peerWindowScale: number;
+  peerWindowScale = 0;
   /** By how many bits those are shifted that we announce. */
-  readonly windowScale: number;
-  readonly ecn: "none" | "classic" | "accurate";
+  windowScale = 0;
+  ecn: Ecn = Ecn.NONE;
+  /** The initial counts of packets marked CE, ours of theirs and theirs of ours (RFC 9768). */
+  ecnReceived = 5;
+  ecnDelivered = 5;
+  /** The window of the handshake's last segment in bytes, and its numbers: WND, WL1, WL2. */
+  window = 0;
+  sequence = 0;
+  acknowledgment = 0;
+  /** How long our SYN took to be acknowledged in microseconds, or -1 where that is ambiguous. */
+  rtt = -1;
+  /** Whether a SYN of ours was lost: RFC 5681 section 3.1, RFC 6298 section 5.7. */
+  isSynLost = false;
+}
+
+/** What both parts ask of their connection. */
+export interface PartHost {
+  readonly environment: Environment;
+  /** What a timestamp shows that is sent now, in milliseconds, as a signed word (RFC 7323). */
+  readonly timestampNow: number;
 }
 
 /** What a sender asks of its connection. */
-export interface SenderHost {
-  readonly environment: Environment;
+export interface SenderHost extends PartHost {
   /** Bytes of payload that fit into one segment now: the path, the peer and the options agree. */
   readonly payloadLimit: number;
   /** Bytes of payload of a segment that the port takes apart, or 0 where it does not. */
@@ -71,11 +102,12 @@ export interface SenderHost {
    * Sends one segment with the newest acknowledgment, window and options.
    *
    * @param sequence the number of its first byte
-   * @param flags `FIN`, `PSH`, `URG`, `CWR`; ACK goes without saying
+   * @param flags `FIN`, `PSH`, `URG`, `CWR`; ACK goes without saying. With URG the pointer is to
+   * {@linkcode SenderPart.sendUrgent}
    * @param payload a chain of slices whose hold is handed over, or -1
    * @param bytes how long that is
    * @param segmentBytes the payload of each segment it is to be taken apart into, or 0
-   * @param isRetransmission whether any of it was sent before
+   * @param isRetransmission whether any of it was sent before, or it is a probe: no ECT then
    * @returns 0, or `-errno`: it was not sent
    */
   transmit(
@@ -86,96 +118,219 @@ export interface SenderHost {
     segmentBytes: number,
     isRetransmission: boolean,
   ): number;
+  /**
+   * Bytes of payload of a segment that would find out whether the path takes longer ones, or 0:
+   * packetization layer path MTU discovery (RFC 4821).
+   */
+  readonly probePayload: number;
+  /** Sends such a segment: as `transmit`, but longer than the path is known to take. */
+  transmitProbe(sequence: number, flags: number, payload: number, bytes: number): number;
+  /** Says what became of it: it arrived, or it was lost and nothing else was. */
+  onProbed(bytes: number, isDelivered: boolean): void;
   /** Says that there is room in the buffer, after there was none. */
   onWritable(): void;
   /** Says that everything was acknowledged, and the FIN with it if there was one. */
   onAllAcknowledged(): void;
   /** Says that retransmissions suggest that the way is broken (R1, RFC 9293 section 3.8.3). */
   onDoubt(): void;
-  /** Gives up: R2, or the user timeout, has passed. */
+  /** Gives up: R2, or the user timeout, has passed. The connection ends, and stops its parts. */
   onGiveUp(errno: number): void;
 }
 
+/**
+ * The sending half of a connection (stack/tcp/send/): the send buffer, SND.UNA, SND.NXT and
+ * SND.WND, what is retransmitted and when. It is made as `new Sender(host, settings)` where all of
+ * a stack share the settings, which hold counters, limits and defaults; it may send once it has
+ * agreed. The SYN is the connection's: the sender's first byte is the one behind it. Its deadline
+ * may change in any call: the connection asks for it after each.
+ */
+export interface SenderPart {
+  /** SND.UNA: the oldest number that is not acknowledged. */
+  readonly sendUnacknowledged: number;
+  /** SND.NXT: the number behind the newest that was sent, whatever is retransmitted. */
+  readonly sendNext: number;
+  /** SND.WND in bytes. */
+  readonly sendWindow: number;
+  /** MAX.SND.WND: the largest window that the peer ever announced (RFC 5961 section 5.2). */
+  readonly maximumSendWindow: number;
+  /** SND.UP: the number behind the urgent byte, while there is one. */
+  readonly sendUrgent: number;
+  /** Bytes in the buffer: sent and not acknowledged, and not sent yet (`SIOCOUTQ`). */
+  readonly bufferedBytes: number;
+  /** Bytes not sent yet (`SIOCOUTQNSD`). */
+  readonly unsentBytes: number;
+  /** Whether `write` would take something now, and enough room is free to say so by poll(2). */
+  readonly isWritable: boolean;
+  /** Whether the FIN was sent, and whether it is acknowledged. */
+  readonly isFinSent: boolean;
+  readonly isFinAcknowledged: boolean;
+  /** Whether something is thought lost: each acknowledgment counts for itself. */
+  readonly isRecovering: boolean;
+  /** `SO_SNDBUF` in bytes of payload; set by the program, it ends autotuning. */
+  bufferLimit: number;
+  /** `TCP_NODELAY`, `TCP_CORK`: turning Nagle off, or the cork out, sends what was held back. */
+  noDelay: boolean;
+  cork: boolean;
+  /** `TCP_NOTSENT_LOWAT` in bytes. */
+  notSentLowWater: number;
+  /** `TCP_USER_TIMEOUT` in microseconds, 0 for R2 (RFC 9293 section 3.8.3). */
+  userTimeout: number;
+  /** `SO_MAX_PACING_RATE` in bytes a second, Infinity for none. */
+  maximumPacingRate: number;
+  /** The name of its congestion control. */
+  readonly congestionControl: string;
+  /** Chooses another congestion control by name. @returns 0 or `-ENOENT` */
+  setCongestionControl(name: string): number;
+  /** Begins with the number of its first byte, ISS + 1; bytes are taken, nothing is sent yet. */
+  start(sequence: number): void;
+  /**
+   * The first bytes of the buffer, for a SYN with data (RFC 7413). They count as not sent.
+   *
+   * @param bytes how many at most
+   * @returns a chain of slices whose hold is handed over, or -1 when there are none
+   */
+  sliceForSyn(bytes: number): number;
+  /**
+   * The handshake has come so far that data may be sent: what of a SYN's data the agreement's
+   * acknowledgment covers is done with, the rest is sent like any other. The connection calls
+   * {@linkcode output} next.
+   */
+  agree(agreement: Agreement): void;
+  /**
+   * Takes bytes, as far as there is room, and sends what may be sent.
+   *
+   * @param flags `MSG_MORE`, `MSG_OOB`, `MSG_EOR`
+   * @returns how many; 0 when the buffer is full, or `-ENOBUFS`
+   */
+  write(memory: UserMemory, at: number, bytes: number, flags: number): number;
+  /** Puts a FIN behind the last byte, and sends what may be sent. */
+  closeWrite(): void;
+  /**
+   * An acceptable segment with ACK: SND.UNA <= SEG.ACK <= SND.NXT, or below SND.UNA by no more than
+   * the largest window. It acknowledges, updates the window (WL1, WL2), has SACK blocks, an echoed
+   * timestamp, feedback of ECN. Nothing is sent within it: the connection calls
+   * {@linkcode output} once it has dealt with the segment's payload, too.
+   */
+  onAcknowledgment(segment: Segment): void;
+  /** Sends what may be sent now. */
+  output(): void;
+  /** The payload limit has changed; `isTooBig` where what was sent does not get through (ICMP). */
+  onPathChange(isTooBig: boolean): void;
+  /** A soft error, or a local one, has gone away: what is due may be tried at once. */
+  onPathRestored(): void;
+  /** When it wants to be called, in microseconds; Infinity for never. */
+  nextDeadline(): number;
+  /** The deadline has passed, or is close enough; it may do nothing if it was too early. */
+  onDeadline(): void;
+  /** Fills in what it knows. */
+  describe(info: ConnectionInfo): void;
+  /** Releases everything; nothing but `stop` is called from here on, and it calls nobody. */
+  stop(): void;
+}
+
 /** What a receiver asks of its connection. */
-export interface ReceiverHost {
-  readonly environment: Environment;
-  /** Sends a segment without payload that acknowledges what has arrived, at once. */
+export interface ReceiverHost extends PartHost {
+  /** Bytes of payload in a full segment to us: our MSS without the options that were agreed on. */
+  readonly receiveSegment: number;
+  /**
+   * Sends a segment without payload that acknowledges what has arrived, at once: called from
+   * `onDeadline` and `read`. While a segment is dealt with, {@linkcode
+   * ReceiverPart.isAcknowledgmentDue} says the same, so that data that leave then carry it.
+   */
   acknowledge(): void;
-  /** Says that bytes, or the end of the stream, can be received. */
+  /** Says that bytes can be received, as many as `SO_RCVLOWAT` asks for. */
   onReadable(): void;
-  /** Says that there are urgent data. RFC 6093. */
+  /** Says that everything up to the FIN has arrived, and RCV.NXT is behind it. Called once. */
+  onEnd(): void;
+  /** Says that there are urgent data, or that the mark has moved. RFC 6093. */
   onUrgent(): void;
 }
 
-/** What became of sent data, as an acknowledgment tells: RFC 9438, BBR's draft. */
-export interface RateSample {
-  /** When the acknowledgment arrived, in microseconds. */
-  now: number;
-  /** Bytes that it newly acknowledges, cumulatively or selectively. */
-  acknowledgedBytes: number;
-  /** Bytes newly found lost. */
-  lostBytes: number;
-  /** Bytes in flight before the acknowledgment, and after it. */
-  priorInFlight: number;
-  inFlight: number;
-  /** The round trip time that it measures in microseconds, or -1. */
-  rtt: number;
-  /** The smoothed one, and the least one so far, or -1. */
-  smoothedRtt: number;
-  minimumRtt: number;
-  /** Bytes delivered between the sending of the newest packet it acknowledges and now. */
-  deliveredBytes: number;
-  /** In how many microseconds, or -1 when that is not known. */
-  interval: number;
-  /** All bytes delivered so far, and what that was when the newest packet was sent. */
-  totalDelivered: number;
-  priorDelivered: number;
-  /** Bytes that were in flight when that packet was sent. */
-  inFlightAtSend: number;
-  /** Bytes lost so far, between when that packet was sent and now. */
-  lostSinceSend: number;
-  /** Whether the application, not the network, was the limit when it was sent. */
-  isApplicationLimited: boolean;
-  /** Whether the acknowledged data began a new round trip. */
-  isRoundStart: boolean;
-  /** Bytes, or packets where ECN is classic: 1, that were marked as having met congestion. */
-  markedBytes: number;
-  /** Whether the sender could have sent more: the window was full. */
-  isWindowLimited: boolean;
-  /** The sequence number that is acknowledged cumulatively. */
-  acknowledgment: number;
-  /** The next one to be sent. */
-  sendNext: number;
-  /** Whether fast recovery is under way, or a timeout's recovery. */
-  isRecovering: boolean;
-}
-
-/** Decides how much may be in flight, and how fast it may leave. */
-export interface CongestionControl {
-  /** "reno", "cubic", "bbr". */
-  readonly name: string;
-  /** How many bytes may be in flight. */
-  readonly window: number;
-  /** The slow start threshold, in bytes; Infinity until congestion was met. */
-  readonly threshold: number;
-  /** Bytes a second at which data may leave; Infinity where data leave as they may. */
-  readonly pacingRate: number;
-  /** Whether it keeps to its own window in recovery, rather than to PRR's (BBR). */
-  readonly ownsRecovery: boolean;
-  /** Is told of an acknowledgment that acknowledges something, or finds something lost. */
-  onAcknowledgment(sample: RateSample): void;
-  /** Fast recovery begins: losses, or marks of ECN, once a window. */
-  onCongestion(now: number, inFlight: number, isMark: boolean): void;
-  /** Fast recovery has ended. */
-  onRecovered(now: number, inFlight: number): void;
-  /** The retransmission timer fired. */
-  onTimeout(now: number, inFlight: number, isFirst: boolean): void;
-  /** The last reduction was for nothing: F-RTO, DSACK or Eifel found out. */
-  onSpurious(now: number): void;
-  /** Data are sent after a time without any. */
-  onRestart(now: number, idle: number, rto: number): void;
-  /** Bytes leave. */
-  onSent(now: number, bytes: number, inFlight: number, isApplicationLimited: boolean): void;
-  /** Segments have another size now. */
-  onSegmentSize(bytes: number): void;
+/**
+ * The receiving half of a connection (stack/tcp/receive/): RCV.NXT, RCV.WND, reassembly, what is
+ * acknowledged and when. It is made as `new Receiver(host, settings)` where all of a stack share
+ * the settings. It cuts off what is outside the window, and knows duplicates (RFC 2883).
+ */
+export interface ReceiverPart {
+  /** RCV.NXT: the next number expected, which goes into the acknowledgment field. */
+  readonly receiveNext: number;
+  /** RCV.NXT + RCV.WND: the first number that may not come; as announced, it never goes back. */
+  readonly receiveLimit: number;
+  /** Whether the segment that was dealt with last is to be acknowledged without delay. */
+  readonly isAcknowledgmentDue: boolean;
+  /** Whether it is due for itself: other segments that wait are not to be dealt with before. */
+  readonly isAcknowledgmentUrgent: boolean;
+  /** Bytes that can be read now. */
+  readonly available: number;
+  /** Whether the FIN, and everything before it, has arrived. */
+  readonly isEnded: boolean;
+  /** Whether an urgent byte waits to be read with `MSG_OOB`, and whether the mark is next. */
+  readonly hasUrgent: boolean;
+  readonly isAtMark: boolean;
+  /** Whether enough bytes for `SO_RCVLOWAT`, or the end, can be read. */
+  readonly isReadable: boolean;
+  /** `SO_RCVBUF` in bytes of payload; set by the program, it ends autotuning. */
+  bufferLimit: number;
+  /** `TCP_WINDOW_CLAMP` in bytes, 0 for none. */
+  windowClamp: number;
+  /** `SO_RCVLOWAT` in bytes. */
+  lowWater: number;
+  /** `TCP_QUICKACK`: 1 sends acknowledgments at once for a while, 0 delays them. */
+  quickAcknowledgment: boolean;
+  /** `SO_OOBINLINE`. */
+  isUrgentInline: boolean;
+  /** The window of a SYN in bytes, not shifted, at most 65535: before `start` as well. */
+  readonly synWindow: number;
+  /** The shift that our SYN offers, for the largest buffer there may ever be (RFC 7323). */
+  readonly windowScaleToOffer: number;
+  /** Begins with the number of the first byte, IRS + 1. */
+  start(sequence: number): void;
+  /** The handshake has come so far that data may be received. */
+  agree(agreement: Agreement): void;
+  /** An acceptable segment, with payload: in order or not, partly outside the window or not. */
+  onPayload(segment: Segment): void;
+  /** An acceptable segment has a FIN with this number; it may be ahead of what has arrived. */
+  onFin(sequence: number): void;
+  /** An acceptable segment with URG, before its payload. RFC 9293 section 3.8.5. */
+  onUrgentSegment(segment: Segment): void;
+  /** A segment outside the window with payload: it is acknowledged at once, with a D-SACK. */
+  onUnacceptable(segment: Segment): void;
+  /**
+   * The IP header's ECN and the flags CWR of an acceptable segment, with payload or without, before
+   * its payload: RFC 3168 section 6.1.3, RFC 9768 section 3.2. Called only where ECN is agreed on.
+   */
+  onEcn(segment: Segment): void;
+  /** Bits of `Flag` (`ECE`; `AE`, `CWR`, `ECE` in accurate ECN) for the segment that leaves now. */
+  ecnFlags(): number;
+  /**
+   * The window field of the segment that leaves now, shifted; the edge is announced from then on,
+   * and does not shrink (RFC 9293 section 3.8.6.2.1).
+   */
+  takeWindow(): number;
+  /** Bytes that `addOptions` adds to a header, a multiple of 4; mostly 0. */
+  readonly optionBytes: number;
+  /** Adds SACK blocks, and counters of accurate ECN, to the options of the segment that leaves. */
+  addOptions(options: TcpOptions): void;
+  /** A segment with the newest acknowledgment has left: nothing need be acknowledged any more. */
+  onAcknowledgmentSent(): void;
+  /**
+   * Hands over bytes; the window grows, and is announced where that is worth a segment.
+   *
+   * @param flags `MSG_PEEK`, `MSG_OOB`, `MSG_TRUNC`
+   * @returns how many, 0 at the end; `-EAGAIN` when there are none, `-EINVAL` for no urgent byte
+   */
+  read(memory: UserMemory, at: number, bytes: number, flags: number): number;
+  /**
+   * `shutdown(SHUT_RD)`, as Linux has it: what is there, and what comes, can still be read; where
+   * there is nothing, `read` says 0.
+   */
+  shutRead(): void;
+  /** When it wants to be called, in microseconds; Infinity for never. */
+  nextDeadline(): number;
+  /** The deadline has passed, or is close enough. */
+  onDeadline(): void;
+  /** Fills in what it knows. */
+  describe(info: ConnectionInfo): void;
+  /** Releases everything; nothing but `stop` is called from here on, and it calls nobody. */
+  stop(): void;
 }

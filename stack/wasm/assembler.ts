@@ -54,14 +54,14 @@ const SHARED_LIMITS = 0x03;
 /** A block that leaves nothing on the stack. */
 const EMPTY_BLOCK = 0x40;
 const END = 0x0b;
-const ONLY_MEMORY = 0x00;
+const FIRST_MEMORY = 0x00;
 /** Addresses are aligned to 2^0 bytes: any address will do. */
 const NO_ALIGNMENT = 0;
 
 /**
  * Makes a module.
  *
- * @param memory what its instructions read and write
+ * @param memory what its instructions read and write; of several, loads and stores mean the first
  * @param functions what it exports
  * @returns its bytes, for `new WebAssembly.Module()`
  * @throws {TypeError} if an instruction names a local or label that is not there, or blocks are
@@ -85,14 +85,15 @@ const NO_ALIGNMENT = 0;
  * ```
  */
 export function assemble(
-  memory: MemoryImport,
+  memory: MemoryImport | readonly MemoryImport[],
   functions: readonly FunctionText[],
 ): Uint8Array<ArrayBuffer> {
+  const memories = [memory].flat() as MemoryImport[];
   const numbers = functions.map((_, index) => unsigned(index));
   return new Uint8Array([
     ...PREAMBLE,
     ...section(Section.TYPE, functions.map(typeOf)),
-    ...section(Section.IMPORT, [importOf(memory)]),
+    ...section(Section.IMPORT, memories.map(importOf)),
     ...section(Section.FUNCTION, numbers),
     ...section(
       Section.EXPORT,
@@ -147,7 +148,7 @@ function codeOf(text: FunctionText): number[] {
 
 /** Writes one instruction behind the others; `labels` are the open blocks, the innermost last. */
 function encode(
-  [opcode, immediate]: Instruction,
+  [opcode, immediate, second]: Instruction,
   names: readonly string[],
   labels: string[],
   code: number[],
@@ -180,7 +181,8 @@ function encode(
       code.push(immediate as number);
       return;
     case "memories":
-      code.push(ONLY_MEMORY, ONLY_MEMORY);
+      code.push(...unsigned((immediate as number | undefined) ?? FIRST_MEMORY));
+      code.push(...unsigned(second ?? FIRST_MEMORY));
       return;
   }
 }

@@ -24,8 +24,8 @@ export interface Immediates {
   readonly memory: readonly [offsetBytes: number];
   /** Which part of a vector. */
   readonly lane: readonly [lane: number];
-  /** Nothing in the text: the one memory is both source and target. */
-  readonly memories: readonly [];
+  /** The numbers of the target's memory and of the source's; nothing where there is one memory. */
+  readonly memories: readonly [] | readonly [to: number, from: number];
 }
 
 interface Opcode {

@@ -137,6 +137,11 @@ export function headerBytes(packets: PacketBytes, at: number): number {
   return (packets.view.getUint8(at + VERSION_LENGTH) & 15) << 2;
 }
 
+/** Writes how long the header is; the checksum is a matter of {@linkcode seal}. */
+export function putHeaderBytes(packets: PacketBytes, at: number, bytes: number): void {
+  packets.view.setUint8(at + VERSION_LENGTH, VERSION << 4 | bytes >> 2);
+}
+
 /** The bytes of header and payload. */
 export function totalLength(packets: PacketBytes, at: number): number {
   return packets.view.getUint16(at + TOTAL_LENGTH);
@@ -223,6 +228,31 @@ export function verify(packets: PacketBytes, at: number): Fault {
 export function seal(packets: PacketBytes, at: number): void {
   packets.view.setUint16(at + CHECKSUM, 0);
   packets.view.setUint16(at + CHECKSUM, complement(sumHeader(packets, at)));
+}
+
+/** Writes DSCP and ECN; the checksum is a matter of {@linkcode seal}. */
+export function putTypeOfService(packets: PacketBytes, at: number, service: number): void {
+  packets.view.setUint8(at + TYPE_OF_SERVICE, service);
+}
+
+/**
+ * Writes which part of a packet this is; the checksum is a matter of {@linkcode seal}.
+ *
+ * @param packets The memory.
+ * @param at The offset of the header.
+ * @param total The bytes of header and payload of this part.
+ * @param offset Where the part belongs, in bytes: a multiple of 8.
+ * @param more Whether more parts follow.
+ */
+export function putPart(
+  packets: PacketBytes,
+  at: number,
+  total: number,
+  offset: number,
+  more: boolean,
+): void {
+  packets.view.setUint16(at + TOTAL_LENGTH, total);
+  packets.view.setUint16(at + FRAGMENT, (more ? MORE_FRAGMENTS : 0) | offset >> 3);
 }
 
 /** Takes one from the time to live, as a router does, and updates the checksum. RFC 1624. */

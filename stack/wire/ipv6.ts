@@ -141,6 +141,12 @@ export function decrementHopLimit(packets: PacketBytes, at: number): void {
   view.setUint8(at + HOP_LIMIT, view.getUint8(at + HOP_LIMIT) - 1);
 }
 
+/** Writes the two bits of explicit congestion notification. */
+export function putEcn(packets: PacketBytes, at: number, codepoint: number): void {
+  const { view } = packets;
+  view.setUint8(at + 1, view.getUint8(at + 1) & ~0x30 | codepoint << 4);
+}
+
 /** Writes how many bytes follow the header. */
 export function putPayloadLength(packets: PacketBytes, at: number, length: number): void {
   packets.view.setUint16(at + PAYLOAD_LENGTH, length);

@@ -105,6 +105,14 @@ export function seal(summer: Checksummer, packets: PacketBytes, at: number, pseu
 }
 
 /**
+ * Writes a checksum that was made elsewhere: the sum of the pseudo header alone, where the interface
+ * completes it.
+ */
+export function putChecksum(packets: PacketBytes, at: number, checksum: number): void {
+  packets.view.setUint16(at + CHECKSUM, checksum);
+}
+
+/**
  * Writes a header without a checksum.
  *
  * @param packets The memory.

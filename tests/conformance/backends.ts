@@ -5,9 +5,12 @@
  */
 
 import type { BehaviourBody } from "./behaviour.ts";
+import type { Context } from "./context.ts";
+import { STACK_BACKENDS } from "./stack_backend.ts";
+import type { Strangers } from "./strangers.ts";
 import { HOST_DEVIATIONS, SKIPPING_DEVIATIONS } from "./deviations.ts";
 import { kernelRefusal } from "../support/kernel.ts";
-import type { CapabilityRequest, FeatureMask } from "../../mod.ts";
+import type { CapabilityRequest, FeatureMask, NetworkCapability } from "../../mod.ts";
 import { Op } from "../../ring/abi/opcodes.ts";
 
 /** A behaviour that a backend documents as its own: the one place where exceptions are marked. */
@@ -26,6 +29,13 @@ export interface Backend {
   readonly request: Pick<CapabilityRequest, "backend" | "worker" | "ring">;
   /** Whether opening one takes so long that behaviours share it where they can. */
   readonly isShared?: boolean;
+  /** Strangers on its network; without it, those are Deno's own sockets. */
+  readonly strangers?: (t: Context) => Strangers;
+  /** Opens a capability on the network of another one; without it, all are on the system's. */
+  readonly beside?: (
+    capability: NetworkCapability,
+    request: CapabilityRequest,
+  ) => NetworkCapability;
   /** Why it cannot run here; undefined where it can. */
   readonly refusal: () => string | undefined;
   /** By the name of the behaviour. */
@@ -82,4 +92,5 @@ export const BACKENDS: readonly Backend[] = [
     refusal: () => undefined,
     deviations: HOST_DEVIATIONS,
   },
+  ...STACK_BACKENDS,
 ];

@@ -7,8 +7,8 @@
 
 import type { Backend } from "./backends.ts";
 import { closeQuietly } from "./close_quietly.ts";
-import { connectResettable } from "./resettable.ts";
 import { Raw } from "./raw.ts";
+import { type Strangers, SystemStrangers } from "./strangers.ts";
 import type { Random } from "../support/seed.ts";
 import { Op } from "../../ring/abi/opcodes.ts";
 import {
@@ -72,6 +72,7 @@ export class Context {
   readonly #cleanups: (() => unknown)[] = [];
   readonly #before: NetworkStats;
   #barrier: Pair | null = null;
+  #strangers: Strangers | null = null;
 
   constructor(backend: Backend, capability: NetworkCapability, random: Random) {
     this.backend = backend;
@@ -83,6 +84,11 @@ export class Context {
   /** How much a counter has grown since the behaviour began. */
   gained(counter: keyof NetworkStats): number {
     return this.capability.stats()[counter] - this.#before[counter];
+  }
+
+  /** Peers on its network that are none of this ring's. */
+  get strangers(): Strangers {
+    return this.#strangers ??= this.backend.strangers?.(this) ?? new SystemStrangers(this);
   }
 
   /** Its ring, entry by entry. */
@@ -97,7 +103,9 @@ export class Context {
 
   /** Opens one more capability on the backend under test. */
   async request(request: CapabilityRequest = {}): Promise<NetworkCapability> {
-    const capability = await NetworkCapability.request(requestFor(this.backend, request));
+    const wanted = requestFor(this.backend, request);
+    const capability = this.backend.beside?.(this.capability, wanted) ??
+      await NetworkCapability.request(wanted);
     this.defer(() => capability[Symbol.asyncDispose]());
     return capability;
   }
@@ -140,7 +148,7 @@ export class Context {
   async accepted(options: ListenOptions = {}): Promise<Foreign> {
     const endpoint = await this.listen(options);
     const accepting = endpoint.accept();
-    const peer = await Deno.connect({ hostname: "127.0.0.1", port: endpoint.addr.port });
+    const peer = await this.strangers.connect(endpoint.addr.port);
     this.defer(() => closeQuietly(peer));
     const stream = await accepting;
     this.defer(() => stream.close());
@@ -150,7 +158,7 @@ export class Context {
 
   /** Connects to a stranger. */
   async connected(options: ConnectOptions = {}): Promise<Foreign> {
-    const listener = this.foreignListener();
+    const listener = await this.foreignListener();
     const accepting = listener.accept();
     const stream = await this.connect(listener.addr as Deno.NetAddr, options);
     const peer = await accepting;
@@ -162,7 +170,7 @@ export class Context {
   async resettable(): Promise<{ stream: TcpStream; reset: () => Promise<void> }> {
     const endpoint = await this.listen();
     const accepting = endpoint.accept();
-    const peer = await connectResettable(endpoint.addr.port);
+    const peer = await this.strangers.resettable(endpoint.addr.port);
     this.defer(() => peer.reset());
     const stream = await accepting;
     this.defer(() => stream.close());
@@ -170,8 +178,8 @@ export class Context {
   }
 
   /** A stranger that listens. */
-  foreignListener(): Deno.TcpListener {
-    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  async foreignListener(): Promise<Deno.TcpListener> {
+    const listener = await this.strangers.listen();
     this.defer(() => closeQuietly(listener));
     return listener;
   }

@@ -111,13 +111,18 @@ export class RawOperation implements CompletionTarget {
   }
 }
 
+/** What a ring is used through: its capability, and who closes what is left. */
+export type RawContext =
+  & Pick<Context, "capability" | "defer">
+  & Partial<Pick<Context, "strangers">>;
+
 /** Puts entries into the ring of a behaviour's capability. */
 export class Raw {
   /** Operations in the order in which their completions came. */
   readonly log: RawOperation[] = [];
-  readonly #t: Context;
+  readonly #t: RawContext;
 
-  constructor(t: Context) {
+  constructor(t: RawContext) {
     this.#t = t;
   }
 
@@ -299,7 +304,7 @@ export class Raw {
   async accepted(): Promise<{ server: number; peer: Deno.TcpConn }> {
     const { fd, address } = await this.listener();
     const accepting = this.start(Op.ACCEPT, { fd });
-    const peer = await Deno.connect({ hostname: "127.0.0.1", port: address.port });
+    const peer = await this.#t.strangers!.connect(address.port);
     this.#t.defer(() => closeQuietly(peer));
     const server = await accepting.result();
     this.closeLater(server);

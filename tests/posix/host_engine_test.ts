@@ -1,5 +1,5 @@
 /**
- * The calls on the host backend: what blocks, what waits, and what is left.
+ * The calls on backends behind a ring, `host` and the stack: what blocks, what waits, what is left.
  *
  * @module
  */
@@ -24,26 +24,39 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (data: Uint8Array) => new TextDecoder().decode(data);
 const loopback = (port = 0) => ({ family: c.AF_INET, address: "127.0.0.1", port });
 
+/** A backend behind a ring. */
+type RingBackend = "host" | "stack";
+
+/** Registers a test of `host` alone: of what a stack has not. */
+function testHost(name: string, body: Body): void {
+  testOn("host", name, body);
+}
+
+/** Registers a test on each backend behind a ring. */
+function testRings(name: string, body: Body): void {
+  testOn("host", name, body);
+  testOn("stack", `${name} [stack]`, body);
+}
+
+type Body = (posix: Posix, capability: NetworkCapability, backend: RingBackend) => unknown;
+
 /** Registers a test with the calls of a capability of its own; nothing may be left after it. */
-function testHost(
-  name: string,
-  body: (posix: Posix, capability: NetworkCapability) => void | Promise<void>,
-): void {
+function testOn(backend: RingBackend, name: string, body: Body): void {
   testWithoutLeaks(name, async () => {
     const rights = {
       tcp: true,
       udp: true,
-      unix: true,
+      unix: backend === "host",
       connect: true,
       listen: true,
       resolve: true,
       files: ["file:///**"],
       writableFiles: ["file:///**"],
     };
-    const capability = await NetworkCapability.request({ backend: "host", rights });
+    const capability = await NetworkCapability.request({ backend, rights });
     const posix = Posix.open(capability);
     try {
-      await body(posix, capability);
+      await body(posix, capability, backend);
     } finally {
       await posix[Symbol.asyncDispose]();
       await capability[Symbol.asyncDispose]();
@@ -101,7 +114,7 @@ function limit(posix: Posix, fd: number, option: number, ms: number): void {
   posix.setsockopt(fd, c.SOL_SOCKET, option, value);
 }
 
-testHost("calls block until a connection, bytes and the end are there", (posix) => {
+testRings("calls block until a connection, bytes and the end are there", (posix) => {
   const { client, server } = pair(posix);
   assertEquals(posix.getpeername(client), posix.getsockname(server));
   assertEquals(posix.send(client, bytes("there")), 5);
@@ -146,7 +159,7 @@ function startWorker(order: HostWorkerOrder): { worker: Worker; done: Promise<nu
   return { worker, done: done.promise };
 }
 
-testHost("promises are kept while another call blocks", async (posix) => {
+testRings("promises are kept while another call blocks", async (posix) => {
   const first = pair(posix);
   const second = pair(posix);
   const buffers = [new Uint8Array(8), new Uint8Array(8)];
@@ -164,7 +177,7 @@ testHost("promises are kept while another call blocks", async (posix) => {
   assertEquals(buffers.map((buffer) => text(buffer.subarray(0, 3))), ["one", "two"]);
 });
 
-testHost("promises of many calls are kept in any order", async (posix) => {
+testRings("promises of many calls are kept in any order", async (posix) => {
   const { listener, port } = listen(posix);
   const accepting = Array.from({ length: 20 }, () => posix.promises.accept(listener));
   const clients = Array.from({ length: 20 }, () => connect(posix, port));
@@ -183,7 +196,7 @@ testHost("promises of many calls are kept in any order", async (posix) => {
   assertEquals(new Set(heard.map(([port]) => port)), new Set(order));
 });
 
-testHost("a large send and a large receive move every byte", async (posix) => {
+testRings("a large send and a large receive move every byte", async (posix) => {
   const { client, server } = pair(posix);
   const sent = new Uint8Array(6_000_000).map((_, index) => index * 31 + (index >> 9));
   const sending = posix.promises.send(client, sent);
@@ -193,7 +206,7 @@ testHost("a large send and a large receive move every byte", async (posix) => {
   assert(got.every((byte, index) => byte === sent[index]));
 });
 
-testHost("timeouts end what waits with EAGAIN, and not before their time", (posix) => {
+testRings("timeouts end what waits with EAGAIN, and not before their time", (posix) => {
   const { client, server } = pair(posix);
   limit(posix, server, c.SO_RCVTIMEO, 60);
   const began = performance.now();
@@ -214,7 +227,7 @@ testHost("timeouts end what waits with EAGAIN, and not before their time", (posi
   assertEquals(codeOf(() => receive(posix, socket)), "EAGAIN");
 });
 
-testHost("what must not wait does not", (posix) => {
+testRings("what must not wait does not", (posix) => {
   const { client, server } = pair(posix);
   assertEquals(codeOf(() => receive(posix, server, 8, c.MSG_DONTWAIT)), "EAGAIN");
   posix.fcntl(server, c.F_SETFL, c.O_NONBLOCK);
@@ -232,7 +245,7 @@ testHost("what must not wait does not", (posix) => {
   assertGreaterOrEqual(total, 1 << 20);
 });
 
-testHost("bytes that were sent before are there for who does not wait", (posix) => {
+testRings("bytes that were sent before are there for who does not wait", (posix) => {
   const { client, server } = pair(posix);
   for (let round = 0; round < 300; round++) {
     posix.send(client, bytes("x"));
@@ -240,7 +253,7 @@ testHost("bytes that were sent before are there for who does not wait", (posix) 
   }
 });
 
-testHost("several sends are received as one where they have come", (posix) => {
+testRings("several sends are received as one where they have come", (posix) => {
   const { client, server } = pair(posix);
   posix.send(client, bytes("one "));
   assertEquals(poll(posix, server, c.POLLIN, -1), c.POLLIN);
@@ -250,7 +263,7 @@ testHost("several sends are received as one where they have come", (posix) => {
   assertEquals(receive(posix, server), "one two");
 });
 
-testHost("a connect that does not wait tells how it went", (posix) => {
+testRings("a connect that does not wait tells how it went", (posix) => {
   const { listener, port } = listen(posix);
   const fd = posix.socket(c.AF_INET, c.SOCK_STREAM | c.SOCK_NONBLOCK);
   assertEquals(codeOf(() => posix.connect(fd, loopback(port))), "EINPROGRESS");
@@ -267,7 +280,7 @@ testHost("a connect that does not wait tells how it went", (posix) => {
   assertEquals(codeOf(() => connect(posix, port)), "ECONNREFUSED");
 });
 
-testHost("poll tells of everything that is ready, or waits its time", (posix) => {
+testRings("poll tells of everything that is ready, or waits its time", (posix) => {
   const first = pair(posix);
   const second = pair(posix);
   const fds = [first.server, second.server, 900].map((fd) => {
@@ -283,7 +296,7 @@ testHost("poll tells of everything that is ready, or waits its time", (posix) =>
   assertEquals(fds.map(({ revents }) => revents), [c.POLLIN, c.POLLIN, c.POLLNVAL]);
 });
 
-testHost("a poll that is awaited ends when something comes", async (posix) => {
+testRings("a poll that is awaited ends when something comes", async (posix) => {
   const { client, server } = pair(posix);
   const entry = { fd: server, events: c.POLLIN, revents: 0 };
   const polling = posix.promises.poll([entry], -1);
@@ -292,7 +305,7 @@ testHost("a poll that is awaited ends when something comes", async (posix) => {
   assertEquals(entry.revents, c.POLLIN);
 });
 
-testHost("select keeps what is ready", (posix) => {
+testRings("select keeps what is ready", (posix) => {
   const { client, server } = pair(posix);
   posix.send(client, bytes("x"));
   const [reading, writing] = [new c.FdSet(), new c.FdSet()];
@@ -304,7 +317,7 @@ testHost("select keeps what is ready", (posix) => {
   assertEquals([reading.has(client), reading.has(server)], [false, true]);
 });
 
-testHost("epoll tells of levels as long as they hold", (posix) => {
+testRings("epoll tells of levels as long as they hold", (posix) => {
   const { client, server } = pair(posix);
   const epoll = posix.epoll_create1();
   posix.epoll_ctl(epoll, c.EPOLL_CTL_ADD, server, { events: c.EPOLLIN, data: 2 ** 40 + 7 });
@@ -321,7 +334,7 @@ testHost("epoll tells of levels as long as they hold", (posix) => {
   assertEquals(posix.epoll_wait(epoll, events, 8, 0), 0);
 });
 
-testHost("epoll tells of edges once, and of one shot until it is armed again", (posix) => {
+testRings("epoll tells of edges once, and of one shot until it is armed again", (posix) => {
   const { client, server } = pair(posix);
   const epoll = posix.epoll_create1();
   const wait = (): number => posix.epoll_wait(epoll, [], 8, 0);
@@ -339,7 +352,7 @@ testHost("epoll tells of edges once, and of one shot until it is armed again", (
   assertEquals([wait(), wait()], [1, 0]);
 });
 
-testHost("an epoll may wait for another, but not in a circle", (posix) => {
+testRings("an epoll may wait for another, but not in a circle", (posix) => {
   const { client, server } = pair(posix);
   const [inner, outer] = [posix.epoll_create1(), posix.epoll_create1()];
   const add = (epoll: number, fd: number): void =>
@@ -457,7 +470,7 @@ async function sendSome(
   }
 }
 
-testHost("duplicates share one open file, which ends with the last of them", (posix) => {
+testRings("duplicates share one open file, which ends with the last of them", (posix) => {
   const { client, server } = pair(posix);
   const copy = posix.dup(server);
   posix.fcntl(copy, c.F_SETFL, c.O_NONBLOCK);
@@ -469,7 +482,7 @@ testHost("duplicates share one open file, which ends with the last of them", (po
   assertEquals(receive(posix, client), "");
 });
 
-testHost("datagrams keep their bounds and tell who sent them", (posix) => {
+testRings("datagrams keep their bounds and tell who sent them", (posix) => {
   const [one, other] = [0, 0].map(() => {
     const fd = posix.socket(c.AF_INET, c.SOCK_DGRAM);
     posix.bind(fd, loopback());
@@ -491,7 +504,7 @@ testHost("datagrams keep their bounds and tell who sent them", (posix) => {
   assertEquals(receive(posix, one), "reply");
 });
 
-testHost("files are opened under their rules, sent, and spliced", async (posix) => {
+testRings("files are opened under their rules, sent, and spliced", async (posix) => {
   const directory = await Deno.makeTempDir();
   try {
     const path = `${directory}/file`;
@@ -576,7 +589,7 @@ Deno.test(
   },
 );
 
-testHost("closing a descriptor ends what is awaited on it", async (posix) => {
+testRings("closing a descriptor ends what is awaited on it", async (posix) => {
   const { client, server } = pair(posix);
   const { listener } = listen(posix);
   const waiting = [
@@ -590,18 +603,21 @@ testHost("closing a descriptor ends what is awaited on it", async (posix) => {
   assertEquals(receive(posix, client), "");
 });
 
-testHost("a capability that is revoked ends what is awaited, and closes all", async (posix, c1) => {
-  const { client } = pair(posix);
-  const waiting = posix.promises.recv(client, new Uint8Array(1));
-  const outcome = Promise.allSettled([waiting]);
-  await c1.revoke("enough");
-  const [{ status }] = await outcome;
-  assertEquals(status, "rejected");
-  assertEquals(codeOf(() => posix.socket(c.AF_INET, c.SOCK_STREAM)), "EACCES");
-  assertEquals(codeOf(() => receive(posix, client)), "EBADF");
-});
+testRings(
+  "a capability that is revoked ends what is awaited, and closes all",
+  async (posix, c1) => {
+    const { client } = pair(posix);
+    const waiting = posix.promises.recv(client, new Uint8Array(1));
+    const outcome = Promise.allSettled([waiting]);
+    await c1.revoke("enough");
+    const [{ status }] = await outcome;
+    assertEquals(status, "rejected");
+    assertEquals(codeOf(() => posix.socket(c.AF_INET, c.SOCK_STREAM)), "EACCES");
+    assertEquals(codeOf(() => receive(posix, client)), "EBADF");
+  },
+);
 
-testHost("whoever could only be woken by himself is told so", (posix) => {
+testRings("whoever could only be woken by himself is told so", (posix) => {
   const [reader] = posix.pipe2();
   assertEquals(codeOf(() => posix.read(reader, new Uint8Array(1))), "EDEADLK");
   const [one] = posix.socketpair(c.AF_UNIX, c.SOCK_STREAM);
@@ -612,10 +628,10 @@ testHost("whoever could only be woken by himself is told so", (posix) => {
 function engineOf(source: string): RingEngine {
   const options = { plan: PRIVATE_PLAN, worker: true, without: {}, why: "" };
   const entry = new URL(`data:text/javascript,${encodeURIComponent(source)}`);
-  return new RingEngine(new BlockingRing(HostWorkerDriver.start(options, true, entry)));
+  return new RingEngine(new BlockingRing(HostWorkerDriver.begin(options, true, entry)));
 }
 
-const STATUS = new URL("../../drivers/host/worker_status.ts", import.meta.url);
+const STATUS = new URL("../../drivers/machine/worker_status.ts", import.meta.url);
 /** A Worker that says why it cannot run. */
 const FAILING = `
   import { workerData } from "node:worker_threads";

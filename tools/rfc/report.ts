@@ -5,74 +5,22 @@
  * @module
  */
 
-import type { Annotation, Coverage, Requirement } from "./requirement.ts";
+import { SUBJECTS } from "./catalogues.ts";
+import { type Findings, judge, type Status, testsOf, type Verdict } from "./match.ts";
+import type { Annotation, Coverage } from "./requirement.ts";
 
-/** Where everything that is known of rules comes from. */
-export interface Findings {
-  readonly requirements: readonly Requirement[];
-  readonly annotations: readonly Annotation[];
-  readonly coverage: readonly Coverage[];
-}
+const HEADER = `<!-- deno-fmt-ignore-file -->
 
-/** How far a rule has come. */
-export type Status = "met" | "excepted" | "untested" | "open";
-
-/** A rule, and what was found for it. */
-export interface Verdict {
-  readonly requirement: Requirement;
-  readonly status: Status;
-  readonly annotations: readonly Annotation[];
-  readonly coverage: readonly Coverage[];
-}
-
-/** A rule without a number is named by its level alone: then the section decides. */
-function isAbout(
-  requirement: Requirement,
-  { rfc, ids, section }: { rfc: number; ids: readonly string[]; section: string },
-): boolean {
-  return rfc === requirement.rfc && ids.includes(requirement.id) &&
-    (requirement.id.includes("-") || section === requirement.section);
-}
-
-/** Judges each rule of the catalogues. */
-export function judge(findings: Findings): Verdict[] {
-  return findings.requirements.map((requirement) => {
-    const annotations = findings.annotations.filter((found) => isAbout(requirement, found));
-    const coverage = findings.coverage.filter((found) => isAbout(requirement, found));
-    return { requirement, status: statusOf(annotations, coverage), annotations, coverage };
-  });
-}
-
-function statusOf(annotations: readonly Annotation[], coverage: readonly Coverage[]): Status {
-  if (annotations.some(({ isException }) => isException)) return "excepted";
-  if (annotations.length === 0) return "open";
-  return coverage.length > 0 ? "met" : "untested";
-}
-
-/** What is wrong with the comments themselves: a test without a name, a rule that no code names. */
-export function mistakes({ annotations, coverage }: Findings): string[] {
-  const wrong: string[] = [];
-  for (const { file, line, test } of coverage) {
-    if (test === "") wrong.push(`${file}:${line}: no test follows`);
-  }
-  for (const found of coverage) {
-    const isKnown = annotations.some(({ rfc, section, ids }) =>
-      rfc === found.rfc && section === found.section && ids.some((id) => found.ids.includes(id))
-    );
-    if (!isKnown) {
-      const rule = `RFC ${found.rfc} section ${found.section} (${found.ids.join(", ")})`;
-      wrong.push(`${found.file}:${found.line}: no code names ${rule}`);
-    }
-  }
-  return wrong;
-}
-
-const HEADER = `# The rules of the RFCs
+# The rules of the RFCs
 
 <!-- Written by \`deno run -A tools/rfc.ts\`: change the comments in the code instead. -->
 
 Each rule stands in a comment above the line that obeys it, and is covered by a test that fails without that line. *Excepted* rules are not obeyed, for the reason given. *Untested* ones are obeyed by code that no test names yet; *open* ones are not met.
+
+The rules of RFC 9293 have the numbers of its appendix B; those of other RFCs are numbered here. They are what the RFCs require with words like MUST, of hosts and of routers that forward, in the words of this project.
 `;
+
+const STATUSES: readonly Status[] = ["met", "excepted", "untested", "open"];
 
 /** The text of the document. */
 export function writeReport(findings: Findings): string {
@@ -84,28 +32,44 @@ export function writeReport(findings: Findings): string {
   ]);
   for (const rfc of [...rfcs].sort((one, other) => one - other)) {
     const listed = verdicts.filter(({ requirement }) => requirement.rfc === rfc);
-    parts.push(`## RFC ${rfc}\n`);
+    parts.push(`## ${titleOf(rfc)}\n`);
     if (listed.length > 0) parts.push(table(listed));
     const others = findings.annotations.filter((found) =>
       found.rfc === rfc && !listed.some(({ annotations }) => annotations.includes(found))
     );
-    if (others.length > 0) parts.push(otherRules(others, findings.coverage));
+    if (others.length === 0) continue;
+    parts.push("Other rules that the code names:\n", otherRules(others, findings.coverage));
   }
   return parts.join("\n");
 }
 
+function titleOf(rfc: number): string {
+  const subject = SUBJECTS[rfc];
+  return subject === undefined ? `RFC ${rfc}` : `RFC ${rfc}: ${subject}`;
+}
+
 function summary(verdicts: readonly Verdict[]): string {
-  const count = (wanted: Status) => verdicts.filter(({ status }) => status === wanted).length;
-  return `Of ${verdicts.length} numbered rules, ${count("met")} are met, ${
-    count("excepted")
-  } excepted, ${count("untested")} untested and ${count("open")} open.\n`;
+  const count = (listed: readonly Verdict[]) =>
+    STATUSES.map((wanted) => listed.filter(({ status }) => status === wanted).length).join(" | ");
+  const rfcs = [...new Set(verdicts.map(({ requirement }) => requirement.rfc))];
+  const rows = rfcs.sort((one, other) => one - other).map((rfc) => {
+    const listed = verdicts.filter(({ requirement }) => requirement.rfc === rfc);
+    return `| ${titleOf(rfc)} | ${listed.length} | ${count(listed)} |`;
+  });
+  return [
+    `| RFC | rules | ${STATUSES.join(" | ")} |`,
+    "|---|---|---|---|---|---|",
+    ...rows,
+    `| all | ${verdicts.length} | ${count(verdicts)} |`,
+    "",
+  ].join("\n");
 }
 
 function table(verdicts: readonly Verdict[]): string {
   const rows = verdicts.map(({ requirement, status, annotations, coverage }) => {
-    const { id, section, text } = requirement;
-    const exception = annotations.find(({ isException }) => isException);
-    const proof = exception?.text ?? [...new Set(coverage.map(linkToTest))].join("; ");
+    const { id, section, text, exception } = requirement;
+    const proof = exception ?? annotations.find(({ isException }) => isException)?.text ??
+      linksToTests(coverage);
     const code = [...new Set(annotations.map(linkTo))].join(" ");
     return `| ${id} | ${section} | ${cell(text)} | ${status} | ${code} | ${cell(proof)} |`;
   });
@@ -116,10 +80,7 @@ function table(verdicts: readonly Verdict[]): string {
 
 function otherRules(annotations: readonly Annotation[], coverage: readonly Coverage[]): string {
   const rows = annotations.map((found) => {
-    const tests = coverage.filter(({ rfc, section, ids }) =>
-      rfc === found.rfc && section === found.section && ids.some((id) => found.ids.includes(id))
-    );
-    const proof = found.isException ? "excepted" : [...new Set(tests.map(linkToTest))].join("; ");
+    const proof = found.isException ? "excepted" : linksToTests(testsOf(found, coverage));
     return `| ${found.section} | ${found.ids.join(", ")} | ${cell(found.text)} | ${
       linkTo(found)
     } | ${cell(proof)} |`;
@@ -133,8 +94,8 @@ function linkTo({ file }: Annotation): string {
   return `[${file.split("/").pop()}](../${file})`;
 }
 
-function linkToTest({ file, test }: Coverage): string {
-  return `[${test}](../${file})`;
+function linksToTests(coverage: readonly Coverage[]): string {
+  return [...new Set(coverage.map(({ file, test }) => `[${test}](../${file})`))].join("; ");
 }
 
 /** A bar would end the cell. */

@@ -7,11 +7,15 @@
 /** A rule that a catalogue lists. */
 export interface Requirement {
   readonly rfc: number;
-  /** "MUST-22" where the RFC numbers its rules, else the number that the catalogue gives it. */
+  /** "MUST-22" where the RFC numbers its rules, else "R22": the number that the catalogue gives. */
   readonly id: string;
   readonly section: string;
   /** The rule, in our own words. */
   readonly text: string;
+  /** Words of the comments that are about it, where it has no number: see `catalogue.ts`. */
+  readonly phrases?: readonly string[];
+  /** Why it is not obeyed, where there is no line of code to say so above. */
+  readonly exception?: string;
 }
 
 /** A comment that names a rule. */

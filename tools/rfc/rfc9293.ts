@@ -78,7 +78,7 @@ const ROWS: readonly Row[] = [
   ["MUST-55", "3.9.2.2", "source quench is discarded in silence"],
   ["MUST-56", "3.9.2.2", "soft errors do not end a connection"],
   ["MUST-57", "3.9.2.3", "a SYN to a broadcast or multicast address is discarded in silence"],
-  ["MUST-58", "3.8.6.3", "acknowledgments are aggregated where possible"],
+  ["MUST-58", "3.10.7.4", "acknowledgments are aggregated where possible"],
   ["MUST-59", "3.10.7.4", "all queued segments are processed before one acknowledgment is sent"],
   ["MUST-60", "3.9.1.2", "data are not buffered without end where PSH cannot be asked for"],
   ["MUST-61", "3.9.1.2", "and PSH is set in the last segment of what is buffered"],

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { judge, mistakes } from "./report.ts";
+import { judge, mistakes } from "./match.ts";
 import { RFC9293 } from "./rfc9293.ts";
 import { findAnnotations, findCoverage } from "./scan.ts";
 

@@ -6,18 +6,16 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { theme } from "../behaviour.ts";
-import { connectResettable } from "../resettable.ts";
+import type { Context } from "../context.ts";
 import { closeQuietly } from "../close_quietly.ts";
 import { assertNetError, reasonOf } from "../expect.ts";
 import type { TcpEndpoint, TcpStream } from "../../../mod.ts";
 
 const behaviour = theme("accept");
 
-function strangers(endpoint: TcpEndpoint, count: number): Promise<Deno.TcpConn[]> {
+function strangers(t: Context, endpoint: TcpEndpoint, count: number): Promise<Deno.TcpConn[]> {
   const { port } = endpoint.addr;
-  return Promise.all(
-    Array.from({ length: count }, () => Deno.connect({ hostname: "127.0.0.1", port })),
-  );
+  return Promise.all(Array.from({ length: count }, () => t.strangers.connect(port)));
 }
 
 behaviour("accept() delivers a stranger's connection with its address", async (t) => {
@@ -64,7 +62,7 @@ behaviour("a port can be listened on again as soon as it is closed", async (t) =
 
 behaviour("connections that come before accept() wait for it", async (t) => {
   const endpoint = await t.listen();
-  const peers = await strangers(endpoint, 5);
+  const peers = await strangers(t, endpoint, 5);
   peers.forEach((peer) => t.defer(() => closeQuietly(peer)));
   const ports = new Set<number>();
   for (let index = 0; index < peers.length; index++) {
@@ -153,7 +151,7 @@ behaviour("close() of an endpoint is idempotent, and its streams live on", async
 
 behaviour("connections nobody accepted are closed with the endpoint", async (t) => {
   const endpoint = await t.listen();
-  const peers = await strangers(endpoint, 3);
+  const peers = await strangers(t, endpoint, 3);
   peers.forEach((peer) => t.defer(() => closeQuietly(peer)));
   await t.barrier();
   await endpoint[Symbol.asyncDispose]();
@@ -168,7 +166,7 @@ behaviour("pause() holds what comes until resume()", async (t) => {
   const endpoint = await t.listen();
   endpoint.pause();
   const accepting = endpoint.accept();
-  const peers = await strangers(endpoint, 3);
+  const peers = await strangers(t, endpoint, 3);
   peers.forEach((peer) => t.defer(() => closeQuietly(peer)));
   assert(await t.isPending(accepting), "a paused endpoint delivered");
   endpoint.resume();
@@ -181,7 +179,7 @@ behaviour("pause() holds what comes until resume()", async (t) => {
 behaviour("pause() keeps what was accepted already until resume()", async (t) => {
   const endpoint = await t.listen();
   const first = endpoint.accept();
-  const peers = await strangers(endpoint, 4);
+  const peers = await strangers(t, endpoint, 4);
   peers.forEach((peer) => t.defer(() => closeQuietly(peer)));
   const streams = [await first];
   await t.barrier();
@@ -213,9 +211,9 @@ behaviour("accept() survives peers that reset their connection before it", async
   const endpoint = await t.listen();
   const { port } = endpoint.addr;
   for (let round = 0; round < 20; round++) {
-    await (await connectResettable(port)).reset();
+    await (await t.strangers.resettable(port)).reset();
   }
-  const peer = await Deno.connect({ hostname: "127.0.0.1", port });
+  const peer = await t.strangers.connect(port);
   t.defer(() => closeQuietly(peer));
   for (;;) {
     const stream = await endpoint.accept();

@@ -15,7 +15,6 @@ import { theme } from "../behaviour.ts";
 import { counted, readExactly, receiveExactly, TOO_MUCH, utf8 } from "../bytes.ts";
 import { closeQuietly } from "../close_quietly.ts";
 import { assertNetError, reasonOf } from "../expect.ts";
-import { silentListener } from "../peers.ts";
 import {
   type Lease,
   NetError,
@@ -133,7 +132,7 @@ behaviour(
     assert(await t.isPending(first));
     controller.abort(reason);
     assertStrictEquals(await first, reason);
-    const peer = await Deno.connect({ hostname: "127.0.0.1", port: endpoint.addr.port });
+    const peer = await t.strangers.connect(endpoint.addr.port);
     t.defer(() => closeQuietly(peer));
     const stream = await second;
     assertEquals(stream.remoteAddr.port, peer.localAddr.port);
@@ -142,7 +141,7 @@ behaviour(
 );
 
 behaviour("an aborted connect() rejects with the reason and leaves no socket", async (t) => {
-  const address = silentListener(t);
+  const address = await t.strangers.silentListener();
   const controller = new AbortController();
   const reason = new Error("no patience");
   const connecting = reasonOf(t.capability.connect(address, { signal: controller.signal }));

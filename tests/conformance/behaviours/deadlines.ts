@@ -8,7 +8,6 @@ import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/asse
 import { theme } from "../behaviour.ts";
 import { counted, readExactly, receiveExactly, TOO_MUCH, utf8 } from "../bytes.ts";
 import { assertNetError, reasonOf } from "../expect.ts";
-import { silentListener } from "../peers.ts";
 import { PartialSendError } from "../../../mod.ts";
 
 const behaviour = theme("deadlines");
@@ -82,7 +81,7 @@ behaviour("accept() past its deadline rejects with TimedOut, and accepts later",
 });
 
 behaviour("connect() past its deadline rejects with TimedOut and leaves no socket", async (t) => {
-  const address = silentListener(t);
+  const address = await t.strangers.silentListener();
   const started = performance.now();
   const error = await assertRejects(() => t.capability.connect(address, { timeoutMs: 30 }));
   assert(performance.now() - started >= 29, "it fired before its time");

@@ -61,7 +61,7 @@ behaviour(
 );
 
 async function connect(t: Context, port: number): Promise<Deno.TcpConn> {
-  const peer = await Deno.connect({ hostname: "127.0.0.1", port });
+  const peer = await t.strangers.connect(port);
   t.defer(() => closeQuietly(peer));
   return peer;
 }

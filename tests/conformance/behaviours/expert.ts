@@ -128,7 +128,7 @@ behaviour("the classic loop: multishot accept, registered buffers, user data", a
   const { fd, port } = await listen(ring);
   ring.submitMultishotAccept(fd, ACCEPT);
   ring.submit();
-  const peer = await Deno.connect({ hostname: "127.0.0.1", port });
+  const peer = await t.strangers.connect(port);
   t.defer(() => closeQuietly(peer));
   const buffer = pool.take()!;
   let connection = -1;
@@ -176,7 +176,7 @@ behaviour("endpoint.fd is the descriptor for rings of one's own", async (t) => {
   const ring = await open(t);
   ring.submitMultishotAccept(fd, ACCEPT);
   ring.submit();
-  const peer = await Deno.connect({ hostname: "127.0.0.1", port: endpoint.addr.port });
+  const peer = await t.strangers.connect(endpoint.addr.port);
   t.defer(() => closeQuietly(peer));
   const [{ userData, result }] = await ring.waitCqes(1);
   assertEquals(userData, ACCEPT);

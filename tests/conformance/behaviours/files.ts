@@ -296,7 +296,7 @@ behaviour("a stranger receives a file whole", async (t) => {
   const capability = await t.request({
     rights: { tcp: true, connect: true, files: [`file://${folder}/file`] },
   });
-  const listener = t.foreignListener();
+  const listener = await t.foreignListener();
   const accepting = listener.accept();
   const stream = await t.connect(listener.addr as Deno.NetAddr, {}, capability);
   const peer = await accepting;

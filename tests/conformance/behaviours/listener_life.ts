@@ -14,7 +14,7 @@ import { type ListenOptions, RateLimiter, type TcpEndpoint } from "../../../mod.
 const behaviour = theme("listener life");
 
 async function stranger(t: Context, { addr }: TcpEndpoint): Promise<Deno.TcpConn> {
-  const peer = await Deno.connect({ hostname: "127.0.0.1", port: addr.port });
+  const peer = await t.strangers.connect(addr.port);
   t.defer(() => closeQuietly(peer));
   return peer;
 }

@@ -30,7 +30,7 @@ async function stranger(
   { addr }: TcpEndpoint,
   bytes: string | readonly number[] = [],
 ): Promise<Deno.TcpConn> {
-  const peer = await Deno.connect({ hostname: "127.0.0.1", port: addr.port });
+  const peer = await t.strangers.connect(addr.port);
   t.defer(() => closeQuietly(peer));
   await peer.write(typeof bytes === "string" ? encoder.encode(bytes) : new Uint8Array(bytes));
   return peer;
@@ -263,7 +263,7 @@ behaviour("a rateLimiter is asked for the client behind the proxy", async (t) =>
 });
 
 behaviour("connect() sends a PROXY header before anything else", async (t) => {
-  const listener = t.foreignListener();
+  const listener = await t.foreignListener();
   const accepting = listener.accept();
   const stream = await t.connect(listener.addr as Deno.NetAddr, {
     proxyProtocol: "v1",

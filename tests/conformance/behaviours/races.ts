@@ -10,7 +10,6 @@ import { theme } from "../behaviour.ts";
 import { counted, Counting } from "../bytes.ts";
 import type { Context } from "../context.ts";
 import { reasonOf } from "../expect.ts";
-import { startProgram } from "../peers.ts";
 import { type OpOptions, PartialSendError, type TcpStream } from "../../../mod.ts";
 import { scale } from "../../support/seed.ts";
 
@@ -80,7 +79,7 @@ async function receiveInterrupted(
   const endpoint = await t.listen();
   const accepting = endpoint.accept();
   const seed = t.random.integer(1, 1_000_000);
-  startProgram(t, "source", [String(endpoint.addr.port), String(length), String(seed)]);
+  t.strangers.source(endpoint.addr.port, length, seed);
   const stream = await accepting;
   t.defer(() => stream.close());
   const counting = new Counting();
@@ -114,7 +113,7 @@ behaviour("no byte is lost or doubled by deadlines at random moments", async (t)
 }, { limitMs: scale(20_000, 300_000) });
 
 behaviour("what a send says it moved is what arrives, aborted at random moments", async (t) => {
-  const sink = startProgram(t, "sink", [String(t.random.integer(1, 1_000_000))]);
+  const sink = t.strangers.sink(t.random.integer(1, 1_000_000));
   const address = `127.0.0.1:${await sink.line()}`;
   for (let round = 0; round < scale(5, 400); round++) {
     const stream = await t.capability.connect(address);
@@ -144,7 +143,7 @@ behaviour("an abort that races with accept() loses no connection and leaks none"
   t.defer(() => peers.forEach((peer) => peer.close()));
   const connecting = (async () => {
     for (let index = 0; index < count; index++) {
-      peers.push(await Deno.connect({ hostname: "127.0.0.1", port: endpoint.addr.port }));
+      peers.push(await t.strangers.connect(endpoint.addr.port));
       if (t.random.chance(0.3)) await new Promise((resolve) => setTimeout(resolve, 0));
     }
   })();

@@ -8,7 +8,6 @@ import { assert, assertEquals } from "@std/assert";
 import { theme } from "../behaviour.ts";
 import { utf8 } from "../bytes.ts";
 import { freePort } from "../expect.ts";
-import { silentListener } from "../peers.ts";
 import { NAMES_LOCAL, NAMES_PEER, type Raw } from "../raw.ts";
 import { SocketAddress } from "../../../mod.ts";
 import { Errno } from "../../../ring/abi/errno.ts";
@@ -224,7 +223,7 @@ behaviour("a socket whose CONNECT failed can connect elsewhere", async (t) => {
 
 behaviour("CONNECT that is cancelled completes with ECANCELED", async (t) => {
   const { raw } = t;
-  const { pointer, length } = raw.sockaddr(SocketAddress.parse(silentListener(t)));
+  const { pointer, length } = raw.sockaddr(SocketAddress.parse(await t.strangers.silentListener()));
   const fd = await raw.socket();
   const connecting = raw.start(Op.CONNECT, { fd, pointer, offset: length });
   await t.barrier();

@@ -352,10 +352,9 @@ async function resettable(
   t: Context,
   raw: Raw,
 ): Promise<{ server: number; reset: () => Promise<void> }> {
-  const { connectResettable } = await import("../resettable.ts");
   const { fd, address } = await raw.listener();
   const accepting = raw.start(Op.ACCEPT, { fd });
-  const peer = await connectResettable(address.port);
+  const peer = await t.strangers.resettable(address.port);
   t.defer(() => peer.reset());
   const server = await accepting.result();
   raw.closeLater(server);

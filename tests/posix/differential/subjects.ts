@@ -52,7 +52,7 @@ function rights() {
 
 /** Opens a backend with every right. */
 export async function openBackend(
-  backend: "kernel" | "host",
+  backend: "kernel" | "host" | "stack",
 ): Promise<{ posix: Posix; close(): Promise<void> }> {
   const capability = await NetworkCapability.request({ backend, rights: rights() });
   const posix = Posix.open(capability);
@@ -65,7 +65,7 @@ export async function openBackend(
   };
 }
 
-async function open(backend: "kernel" | "host"): Promise<OpenSubject> {
+async function open(backend: "kernel" | "host" | "stack"): Promise<OpenSubject> {
   const { posix, close } = await openBackend(backend);
   return { calls: posix, close };
 }
@@ -80,4 +80,5 @@ export const SUBJECTS: readonly Subject[] = [
     open: () => openPromised("kernel"),
   },
   { name: "host", refusal: undefined, isScripted: true, open: () => open("host") },
+  { name: "stack", refusal: undefined, isScripted: true, open: () => open("stack") },
 ];

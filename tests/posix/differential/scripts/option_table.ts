@@ -231,6 +231,7 @@ function tryOption(level: number, [name, kind, values]: Row): ScriptBody {
 function tryElsewhere(level: number, option: number): ScriptBody {
   return (c) => {
     for (const [family, type] of Object.values(KINDS)) {
+      if (family === constants.AF_UNIX) continue;
       const fd = c.socket(family, type);
       c.getsockopt(fd, level, option);
       c.setsockopt(fd, level, option, 0);
@@ -239,15 +240,32 @@ function tryElsewhere(level: number, option: number): ScriptBody {
   };
 }
 
+/** All options on a Unix socket, which has few of them. */
+const onUnixSocket: ScriptBody = (c) => {
+  const fd = c.socket(constants.AF_UNIX, constants.SOCK_STREAM);
+  for (const [level, rows] of LEVELS) {
+    for (const [name] of rows) {
+      const option = constants[name] as number;
+      c.getsockopt(fd, level, option);
+      c.setsockopt(fd, level, option, 0);
+    }
+  }
+};
+
+const LEVELS: readonly (readonly [level: number, rows: readonly Row[]])[] = [
+  [SOL_SOCKET, SOCKET_ROWS],
+  [SOL_IP, IP_ROWS],
+  [SOL_IPV6, IPV6_ROWS],
+  [SOL_TCP, TCP_ROWS],
+  [SOL_UDP, UDP_ROWS],
+];
+
 function scriptsOf(level: number, rows: readonly Row[]): [string, ScriptBody][] {
   return rows.map((row) => [`${row[0]} in all lengths`, tryOption(level, row)]);
 }
 
-/** One script for each option. */
+/** One script for each option, and one for all of them. */
 export const optionTable: Scripts = Object.fromEntries([
-  ...scriptsOf(SOL_SOCKET, SOCKET_ROWS),
-  ...scriptsOf(SOL_IP, IP_ROWS),
-  ...scriptsOf(SOL_IPV6, IPV6_ROWS),
-  ...scriptsOf(SOL_TCP, TCP_ROWS),
-  ...scriptsOf(SOL_UDP, UDP_ROWS),
+  ...LEVELS.flatMap(([level, rows]) => scriptsOf(level, rows)),
+  ["a Unix socket has few of them", onUnixSocket],
 ]);

@@ -1,0 +1,34 @@
+/**
+ * What the files and handlers of one ring see of the whole.
+ *
+ * @module
+ */
+
+import type { UserMemory } from "../../stack/socket.ts";
+import type { StackCore } from "../../stack/types.ts";
+import type { FileTable } from "../machine/file_table.ts";
+import type { ControlMachine } from "../machine/machine.ts";
+import type { Operation } from "../machine/operation.ts";
+import type { RegularFiles } from "../machine/regular_files.ts";
+import type { StackFile } from "./file.ts";
+import type { StackService } from "./service.ts";
+
+/** The executor of one ring, as its files and handlers see it. */
+export interface StackMachine extends ControlMachine {
+  /** The stack whose sockets they are. */
+  readonly core: StackCore;
+  /** What there is beside sockets: names, configuration, statistics, events. */
+  readonly service: StackService;
+  /** The ring's memory, as sockets see it. */
+  readonly user: UserMemory;
+  readonly files: FileTable<StackFile>;
+  readonly regularFiles: RegularFiles;
+  /**
+   * Delivers what the stack has sent to itself: whoever does not wait is to find it. It does nothing
+   * within a step.
+   */
+  deliver(): void;
+}
+
+/** Begins one operation: it completes, or somebody parks it. */
+export type Handler = (machine: StackMachine, operation: Operation) => void;

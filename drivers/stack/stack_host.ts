@@ -1,0 +1,321 @@
+/**
+ * What runs a stack: it takes the entries of its rings and the frames of its ports, has the stack
+ * step, and sends what comes of it. Whether that is in the isolate of a program, in a Worker, or in
+ * a simulation is its owner's matter, who says what time it is and when to run.
+ *
+ * ```text
+ *   rings --entries-->  sockets  --step-->  frames --> ports
+ *   rings <-completions-  |      <--step--  frames <-- ports
+ * ```
+ *
+ * @module
+ */
+
+import { setImmediate } from "node:timers";
+import { FrameQueue } from "../../stack/frame_queue.ts";
+import type { StackCore } from "../../stack/types.ts";
+import type { Port, PortStatistics } from "../port/port.ts";
+import type { StackClock } from "./clock.ts";
+import { StackExecutor } from "./executor.ts";
+import { RingClock, type RingClockOwner } from "./ring_clock.ts";
+import type { StackService } from "./service.ts";
+import type { StackRingMemory } from "./user_memory.ts";
+
+/**
+ * Frames that are taken of one port in one round. What comes of a few is on its way while the next
+ * ones are dealt with: two stacks that hand each other large batches take turns instead.
+ */
+const ROUND_FRAMES = 16;
+/** Ports of a stack at most. */
+const MAXIMUM_PORTS = 256;
+/** Rounds in one run, so that its thread has its own share of time. */
+const MAXIMUM_ROUNDS = 256;
+/**
+ * How long a thread looks for frames before it sleeps, in microseconds. To be woken takes longer
+ * than most answers, and costs whoever sends; but where looking was in vain, others need the core.
+ */
+const SHORTEST_LINGER = 25;
+const LONGEST_LINGER = 1000;
+/** Looks between two of the clock. */
+const LOOKS = 16;
+
+const NEVER = (): boolean => false;
+
+/** What a stack is run with. */
+export interface StackHostParts {
+  readonly core: StackCore;
+  readonly service: StackService;
+  readonly clock: StackClock;
+  /** Called instead of {@linkcode StackHost.run} when frames have arrived or a time has come. */
+  readonly onWake?: () => void;
+}
+
+/** A ring that is served, and its clock. */
+interface Client {
+  readonly executor: StackExecutor;
+  readonly clock: RingClock;
+}
+
+/** A port, and the interface that it belongs to. */
+interface Link {
+  readonly index: number;
+  readonly port: Port;
+}
+
+/** Runs a stack. */
+export class StackHost implements RingClockOwner {
+  readonly core: StackCore;
+  readonly service: StackService;
+  readonly clock: StackClock;
+  readonly #onWake: () => void;
+  readonly #input = new FrameQueue(MAXIMUM_PORTS * ROUND_FRAMES);
+  readonly #clients: Client[] = [];
+  readonly #links: Link[] = [];
+  /** By the index of an interface. */
+  readonly #ports: (Port | undefined)[] = [];
+  readonly #nothing = new FrameQueue(1);
+  readonly #deliver = (): void => {
+    if (this.#isStepping || !this.core.wantsStep) return;
+    this.#isStepping = true;
+    this.core.step(this.core.environment.now, this.#nothing);
+    this.#isStepping = false;
+  };
+  #isStepping = false;
+  #soon: (() => void)[] = [];
+  #linger = SHORTEST_LINGER;
+  /** When it went to sleep; Infinity while it is awake. */
+  #restedAt = Infinity;
+  #isRunning = false;
+  #isAgain = false;
+  #isScheduled = false;
+  #isClosed = false;
+
+  /** @param parts what it runs */
+  constructor(parts: StackHostParts) {
+    this.core = parts.core;
+    this.service = parts.service;
+    this.clock = parts.clock;
+    this.#onWake = parts.onWake ?? (() => this.run());
+  }
+
+  /**
+   * Begins to serve a ring.
+   *
+   * @param onPosted called after completions were posted outside of its own entries
+   * @param aheadMs how much its program's clock is ahead of the stack's
+   */
+  attach(ring: StackRingMemory, onPosted: () => void, aheadMs: number): StackExecutor {
+    const clock = new RingClock(this.clock, this, aheadMs);
+    const { core, service } = this;
+    const executor = new StackExecutor(ring, core, service, clock, onPosted, this.#deliver);
+    this.#clients.push({ executor, clock });
+    return executor;
+  }
+
+  /** Closes what a ring has open, and serves it no more. */
+  async detach(executor: StackExecutor): Promise<void> {
+    this.core.setTime(this.clock.now());
+    const closed = executor.close();
+    this.run();
+    await closed;
+    const at = this.#clients.findIndex((client) => client.executor === executor);
+    if (at >= 0) this.#clients.splice(at, 1);
+    this.run();
+  }
+
+  /** Begins to serve a port. @param index the interface that its frames belong to */
+  addPort(index: number, port: Port): void {
+    port.open(this.core.environment);
+    this.#links.push({ index, port });
+    this.#ports[index] = port;
+  }
+
+  /** Serves a port no more. */
+  removePort(index: number): void {
+    const at = this.#links.findIndex((link) => link.index === index);
+    if (at < 0) return;
+    const [{ port }] = this.#links.splice(at, 1);
+    this.#ports[index] = undefined;
+    port.close();
+  }
+
+  /** What a port has done, null where an interface has none. */
+  portStatistics(index: number): PortStatistics | null {
+    return this.#ports[index]?.statistics() ?? null;
+  }
+
+  /** Whether a round would find something to do. */
+  hasWork(): boolean {
+    if (this.core.wantsStep || this.#soon.length > 0) return true;
+    for (const { executor } of this.#clients) if (executor.consumer.available > 0) return true;
+    for (const { port } of this.#links) if (port.hasFrames()) return true;
+    return false;
+  }
+
+  /** When it has to run at the latest, in microseconds of its clock. */
+  nextDeadline(): number {
+    let at = this.core.nextDeadline();
+    for (const { clock } of this.#clients) at = Math.min(at, clock.at);
+    return at;
+  }
+
+  /** Runs until there is nothing to do now, and prepares to be woken. */
+  run(): void {
+    if (this.#isRunning) {
+      this.#isAgain = true;
+      return;
+    }
+    if (this.#isClosed) return;
+    if (this.#runRounds(NEVER)) this.rest();
+    else this.#schedule();
+  }
+
+  /**
+   * Runs for a ring of the same thread that is being entered: until there is nothing to do now, or
+   * there are completions to hand out. Whoever owns the ring calls {@linkcode rest} before it sleeps.
+   */
+  runUntil(hasCompletions: () => boolean): void {
+    if (!this.#isRunning && !this.#isClosed) this.#runRounds(hasCompletions);
+  }
+
+  /** Looks for a moment whether there is something to do, where frames may come at any time. */
+  linger(): void {
+    if (this.#links.length === 0 || this.clock.defer !== undefined) return;
+    const end = this.clock.now() + this.#linger;
+    do {
+      for (let look = 0; look < LOOKS; look++) if (this.hasWork()) return;
+    } while (this.clock.now() < end);
+  }
+
+  /** Looks as long the next time as would have been enough this time, or hardly at all. */
+  #learn(): void {
+    const slept = this.clock.now() - this.#restedAt;
+    this.#linger = slept < LONGEST_LINGER / 2
+      ? Math.max(2 * slept, SHORTEST_LINGER)
+      : SHORTEST_LINGER;
+    this.#restedAt = Infinity;
+  }
+
+  /** @returns whether there is nothing left to do now */
+  #runRounds(isEnough: () => boolean): boolean {
+    this.#isRunning = true;
+    if (this.#restedAt !== Infinity) this.#learn();
+    for (let index = 0; index < this.#links.length; index++) this.#links[index].port.awake();
+    let rounds = 0;
+    let isBusy = true;
+    try {
+      while (isBusy && rounds < MAXIMUM_ROUNDS && !isEnough()) {
+        this.#isAgain = false;
+        rounds++;
+        isBusy = this.#round() || this.#isAgain;
+      }
+    } finally {
+      this.#isRunning = false;
+    }
+    return !isBusy;
+  }
+
+  /** Has it run soon. */
+  wake(): void {
+    this.#onWake();
+  }
+
+  /** {@inheritDoc RingClockOwner.soon} */
+  soon(done: () => void): void {
+    this.#soon.push(done);
+    if (!this.#isRunning) this.#schedule();
+  }
+
+  /** {@inheritDoc RingClockOwner.onWakeChanged} */
+  onWakeChanged(): void {
+    if (!this.#isRunning && !this.#isClosed) this.#arm();
+  }
+
+  /** Whether others are at the ends of its ports. */
+  get hasPorts(): boolean {
+    return this.#links.length > 0;
+  }
+
+  /** Closes every ring. */
+  async closeRings(): Promise<void> {
+    await Promise.all(this.#clients.slice().map(({ executor }) => this.detach(executor)));
+  }
+
+  /** Closes every ring and port. */
+  async close(): Promise<void> {
+    await this.closeRings();
+    this.#isClosed = true;
+    this.clock.wakeAt(Infinity, this.#onWake);
+    for (const { index } of this.#links.slice()) this.removePort(index);
+  }
+
+  /** @returns whether anything happened */
+  #round(): boolean {
+    const now = this.clock.now();
+    const { core } = this;
+    core.setTime(now);
+    let count = 0;
+    for (let index = 0; index < this.#clients.length; index++) {
+      const { executor, clock } = this.#clients[index];
+      count += executor.consume();
+      if (clock.fire(now)) count++;
+    }
+    for (let index = 0; index < this.#links.length; index++) {
+      const link = this.#links[index];
+      count += link.port.receive(link.index, this.#input, ROUND_FRAMES);
+    }
+    if (this.#input.size > 0 || core.wantsStep || core.nextDeadline() <= now) {
+      this.#isStepping = true;
+      core.step(now, this.#input);
+      this.#isStepping = false;
+    }
+    if (core.output.size > 0) count += this.#sendFrames();
+    if (this.#soon.length > 0) count += this.#callBack();
+    return count > 0 || core.wantsStep;
+  }
+
+  #sendFrames(): number {
+    const { output, environment } = this.core;
+    let count = 0;
+    while (output.size > 0) {
+      const port = this.#ports[output.interface];
+      const packet = output.shift();
+      if (port === undefined) environment.arena.release(packet);
+      else port.send(packet);
+      count++;
+    }
+    for (const { port } of this.#links) port.flush();
+    return count;
+  }
+
+  #callBack(): number {
+    const due = this.#soon;
+    this.#soon = [];
+    for (const done of due) done();
+    return due.length;
+  }
+
+  /** Prepares to be woken by whatever comes first. */
+  rest(): void {
+    this.#arm();
+    if (this.#links.length > 0) this.#restedAt = this.clock.now();
+    for (const { port } of this.#links) {
+      if (!port.sleep(this.#onWake)) return this.#schedule();
+    }
+  }
+
+  #arm(): void {
+    this.clock.wakeAt(this.nextDeadline(), this.#onWake);
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#isClosed) return;
+    this.#isScheduled = true;
+    const run = () => {
+      this.#isScheduled = false;
+      this.#onWake();
+    };
+    if (this.clock.defer !== undefined) this.clock.defer(run);
+    else setImmediate(run);
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * When to acknowledge: at once, or after a delay in which data may leave that carry it.
+ *
+ * Like Linux, a receiver acknowledges at once while a connection is young, since a sender in slow
+ * start waits for it, and after anything unusual. Later it delays by 40 milliseconds, by more where
+ * segments come more slowly than that, and by 200 milliseconds at most.
+ *
+ * @module
+ */
+
+import type { ReceiverOptions } from "./options.ts";
+
+/** Segments that are acknowledged at once after something unusual. */
+const QUICK_AFTER_EVENT = 2;
+
+const NEVER = Infinity;
+
+/** What is known as yes or no. */
+const Bit = { DUE: 1, PENDING: 2, INTERACTIVE: 4, URGENT: 8 } as const;
+/** Numbers of a few bits that share their word. */
+const QUICK_SHIFT = 4;
+const MAXIMUM_QUICK = 255;
+const SEGMENT_SHIFT = 12;
+const MAXIMUM_SEGMENT = 0xffff;
+
+/**
+ * When a connection acknowledges. Times are kept as 32 bits, which is enough for differences and
+ * takes no memory beside the object.
+ */
+export class Acknowledgments {
+  /** The number that was acknowledged last. */
+  acknowledged = 0;
+  /** Bits of {@linkcode Bit}, and numbers. */
+  #bits = 0;
+  /** How long it is delayed now, in microseconds; 0 before the first segment. */
+  #delay = 0;
+  #deadline = 0;
+  #lastArrival = 0;
+
+  /** Begins. */
+  start(sequence: number, options: ReceiverOptions): void {
+    this.acknowledged = sequence;
+    this.quick = options.quickAcknowledgments;
+  }
+
+  /** Whether the segment that was dealt with last is to be acknowledged without delay. */
+  get isDue(): boolean {
+    return (this.#bits & Bit.DUE) !== 0;
+  }
+
+  /** Whether that is because of something unusual, which is acknowledged for itself. */
+  get isUrgent(): boolean {
+    return (this.#bits & Bit.URGENT) !== 0;
+  }
+
+  /** Whether anything is to be acknowledged, at the deadline at the latest. */
+  get isPending(): boolean {
+    return (this.#bits & Bit.PENDING) !== 0;
+  }
+
+  /** Whether data leave so often that acknowledgments travel with them. */
+  get isInteractive(): boolean {
+    return (this.#bits & Bit.INTERACTIVE) !== 0;
+  }
+
+  /** Bytes of payload of the segments that the peer sends, as far as they were seen. */
+  get segment(): number {
+    return this.#bits >> SEGMENT_SHIFT & MAXIMUM_SEGMENT;
+  }
+  private set segment(bytes: number) {
+    const others = this.#bits & ~(MAXIMUM_SEGMENT << SEGMENT_SHIFT);
+    this.#bits = others | Math.min(bytes, MAXIMUM_SEGMENT) << SEGMENT_SHIFT;
+  }
+
+  /** How many more segments are acknowledged at once. */
+  private get quick(): number {
+    return this.#bits >> QUICK_SHIFT & MAXIMUM_QUICK;
+  }
+  private set quick(count: number) {
+    const others = this.#bits & ~(MAXIMUM_QUICK << QUICK_SHIFT);
+    this.#bits = others | Math.min(count, MAXIMUM_QUICK) << QUICK_SHIFT;
+  }
+
+  /** The delay, in microseconds. */
+  get delay(): number {
+    return this.#delay;
+  }
+
+  /** Microseconds since data arrived last. */
+  idle(now: number): number {
+    return this.#delay === 0 ? 0 : ((now | 0) - this.#lastArrival) >>> 0;
+  }
+
+  /** Whether segments are acknowledged at once for a while. */
+  get isQuick(): boolean {
+    return this.quick > 0 && !this.isInteractive;
+  }
+
+  /** `TCP_QUICKACK`: for a while, or no longer. */
+  setQuick(isQuick: boolean, options: ReceiverOptions): void {
+    this.#bits = isQuick ? this.#bits & ~Bit.INTERACTIVE : this.#bits | Bit.INTERACTIVE;
+    this.quick = isQuick ? options.quickAcknowledgments : 0;
+    if (isQuick && this.isPending) this.#bits |= Bit.DUE;
+  }
+
+  /** Something unusual has happened: the sender should hear of it soon. */
+  onEvent(now: number, options: ReceiverOptions): void {
+    this.pend(now, options);
+    this.#bits = this.#bits & ~Bit.INTERACTIVE | Bit.DUE | Bit.URGENT;
+    if (this.quick < QUICK_AFTER_EVENT) this.quick = QUICK_AFTER_EVENT;
+  }
+
+  /** Learns from a segment with payload, whatever becomes of it. */
+  onArrival(
+    now: number,
+    bytes: number,
+    count: number,
+    full: number,
+    options: ReceiverOptions,
+  ): void {
+    const each = count > 1 ? Math.ceil(bytes / count) : bytes;
+    if (each > this.segment) this.segment = each < full ? each : full;
+    const least = options.acknowledgmentDelay;
+    const elapsed = ((now | 0) - this.#lastArrival) >>> 0;
+    this.#lastArrival = now | 0;
+    if (this.#delay === 0) {
+      this.#delay = least;
+    } else if (elapsed <= least / 2) {
+      this.#delay = (this.#delay >> 1) + (least >> 1);
+    } else if (elapsed < this.#delay) {
+      this.#delay = Math.min((this.#delay >> 1) + elapsed, options.maximumAcknowledgmentDelay);
+    } else if (elapsed > options.maximumAcknowledgmentDelay) {
+      // The pause says nothing about how far apart segments are.
+      this.#delay = least;
+    }
+  }
+
+  /**
+   * Bytes in order have arrived, and nothing unusual with them.
+   *
+   * @param next RCV.NXT
+   * @param count how many segments they came in
+   */
+  onInOrder(now: number, next: number, count: number, options: ReceiverOptions): void {
+    // RFC 9293 section 3.8.6.3 (SHLD-19): at least every second full-sized segment is acknowledged.
+    // RFC 5681 section 4.2 (SHOULD): so it is where segments were coalesced, by their number.
+    if (count > 1 || ((next - this.acknowledged) | 0) > this.segment || this.isQuick) {
+      this.#bits |= Bit.DUE;
+    }
+    this.pend(now, options);
+  }
+
+  /** What is to be acknowledged may wait; the time of what already waits does not change. */
+  pend(now: number, options: ReceiverOptions): void {
+    if (this.isPending) return;
+    this.#bits |= Bit.PENDING;
+    // RFC 9293 section 3.8.6.3 (MUST-40): the delay is less than half a second.
+    const delay = Math.max(this.#delay, options.acknowledgmentDelay);
+    this.#deadline = (now + Math.min(delay, options.maximumAcknowledgmentDelay)) | 0;
+  }
+
+  /** A segment with the newest acknowledgment has left. */
+  onSent(next: number): void {
+    // It was neither due nor at its deadline: so data carried it, as in a conversation.
+    if (this.isPending && !this.isDue && !this.isQuick) this.#bits |= Bit.INTERACTIVE;
+    if (this.quick > 0 && this.isPending) this.quick--;
+    this.acknowledged = next;
+    this.#bits &= ~(Bit.DUE | Bit.PENDING | Bit.URGENT);
+  }
+
+  /** When to acknowledge at the latest, in microseconds; Infinity for never. */
+  nextDeadline(now: number): number {
+    return this.isPending ? now + ((this.#deadline - (now | 0)) | 0) : NEVER;
+  }
+
+  /** The time is up. @returns whether to acknowledge */
+  onDeadline(now: number, options: ReceiverOptions): boolean {
+    if (!this.isPending || ((this.#deadline - (now | 0)) | 0) > 0) return false;
+    // It waited in vain. In a conversation the answer was late; else more data may be on the way.
+    if (this.isInteractive) {
+      this.#bits &= ~Bit.INTERACTIVE;
+      this.#delay = options.acknowledgmentDelay;
+    } else {
+      this.#delay = Math.min(this.#delay * 2, options.maximumAcknowledgmentDelay);
+    }
+    this.#bits |= Bit.DUE;
+    // Should it not be possible to send it, it is tried again.
+    this.#deadline = (now + this.#delay) | 0;
+    return true;
+  }
+}

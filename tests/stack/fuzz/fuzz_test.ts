@@ -1,0 +1,39 @@
+/**
+ * Millions of frames that nobody honest sent, at two stacks that talk to each other all the while:
+ * nothing throws, nothing hangs, nothing grows, and honest connections end with the right bytes
+ * wherever an attacker could not know or change them.
+ *
+ * @module
+ */
+
+import { scale, SEED } from "../../support/seed.ts";
+import type { Stance } from "./attacker.ts";
+import { fuzz } from "./run.ts";
+
+/** Frames that are injected in all. */
+const FRAMES = scale(60_000, 10_000_000);
+/** Frames into one pair of stacks, before the next pair begins. */
+const SLICE = scale(10_000, 100_000);
+
+const CASES: readonly { readonly stance: Stance; readonly name: string }[] = [
+  {
+    stance: "blind",
+    name: "whoever sees nothing cannot keep honest connections from their bytes",
+  },
+  {
+    stance: "observer",
+    name: "whoever changes no checksum can end connections, but not alter them",
+  },
+  {
+    stance: "insider",
+    name: "whoever does what it likes makes nothing throw, hang or leak",
+  },
+];
+
+for (const { stance, name } of CASES) {
+  Deno.test(name, async () => {
+    console.log(`seed ${SEED} (MILLRACE_SEED=${SEED} repeats it)`);
+    const slices = Math.ceil(FRAMES / CASES.length / SLICE);
+    await fuzz({ stance, seed: SEED, slices, frames: SLICE });
+  });
+}
