@@ -1,7 +1,7 @@
 /**
- * What connections of TCP cost, both ends in one thread and without IP: opened and closed, a
- * message there and back, and how much memory one holds that is idle (with
- * `--v8-flags=--expose-gc`).
+ * What connections of TCP cost, both ends in one thread: opened and closed, a message there and
+ * back, bulk with one acknowledgment for each segment or for all that arrive together. Without IP
+ * where nothing else is said.
  *
  * @module
  */
@@ -21,17 +21,21 @@ import type { TcpSocket } from "../stack/tcp/socket.ts";
 import { Tcp } from "../stack/tcp/tcp.ts";
 import { makeCongestionControl } from "../stack/tcp/congestion/mod.ts";
 import { createTestParts } from "../tests/support/tcp/parts.ts";
+import { addressOf, socketOf, Wire } from "./stack_wire.ts";
 
 printMachine();
 
-const CHURN = 1000;
+const CHURN = 1024;
+/** So many connections are open at once. */
+const CHURN_BATCH = 256;
+/** Addresses of each stack. */
+const HOSTS = 16;
 const MESSAGES = 1000;
 const MESSAGE_BYTES = 64;
 const BULK_BYTES = 16 << 20;
 const BULK_CHUNK = 65536;
 /** An MSS of Ethernet without the timestamps. */
 const SEGMENT_BYTES = 1448;
-const IDLE = 100_000;
 const PORTS = 4;
 const IP_HEADER = 20;
 const SECOND = 1_000_000;
@@ -170,6 +174,57 @@ Deno.bench(`open and close ${CHURN} connections, both ends`, () => {
   }
 });
 
+/** Two whole stacks, each with several addresses; TIME-WAIT is over soon. */
+const wire = new Wire(
+  {
+    tcp: { connections: 4096, halfOpen: 4096, timeWaits: 65536, timeWait: SECOND },
+    timers: 131072,
+  },
+  HOSTS,
+);
+const listener = socketOf(wire.stacks[1]);
+listener.bind(0, 80, 0);
+listener.listen(CHURN);
+
+/** Opens connections between all addresses, a batch at once, and closes both ends. */
+function churn(): void {
+  const opened = [];
+  for (let nth = 0; nth < CHURN_BATCH; nth++) {
+    const socket = socketOf(wire.stacks[0]);
+    socket.bind(addressOf(0, nth % HOSTS), 0, 0);
+    const result = socket.connect(addressOf(1, Math.floor(nth / HOSTS) % HOSTS), 80, 0);
+    if (result !== -115) throw new Error(`connect: ${result}`);
+    opened.push(socket);
+  }
+  wire.run();
+  for (const socket of opened) socket.close();
+  wire.run();
+  let count = 0;
+  for (;;) {
+    const accepted = listener.accept();
+    if (typeof accepted === "number") break;
+    accepted.close();
+    count++;
+  }
+  wire.run();
+  if (count !== CHURN_BATCH) throw new Error(`${count} of ${CHURN_BATCH} were accepted`);
+}
+
+// Addresses are resolved first.
+for (let nth = 0; nth < HOSTS; nth++) {
+  for (const which of [0, 1] as const) {
+    const socket = socketOf(wire.stacks[which]);
+    socket.bind(addressOf(which, nth), 0, 0);
+    socket.connect(addressOf(which === 0 ? 1 : 0, nth), 81, 0);
+    wire.pass(SECOND);
+    socket.close();
+  }
+}
+
+Deno.bench(`open and close ${CHURN} connections, ${HOSTS} addresses, two whole stacks`, () => {
+  for (let count = 0; count < CHURN; count += CHURN_BATCH) churn();
+});
+
 Deno.bench(`${MESSAGES} messages of ${MESSAGE_BYTES} bytes there and back, both ends`, () => {
   for (let count = 0; count < MESSAGES; count++) {
     client.send(nowhere, 0, MESSAGE_BYTES, 0);
@@ -229,19 +284,3 @@ function measureAcknowledgments(): void {
 }
 
 measureAcknowledgments();
-
-/** Says how many bytes of objects one end of an idle connection has. */
-function measureIdle(collect: () => void): void {
-  const idle = new Bed(IDLE + 16);
-  collect();
-  const before = Deno.memoryUsage().heapUsed;
-  const held: (readonly [TcpSocket, TcpSocket])[] = [];
-  for (let count = 0; count < IDLE; count++) held.push(idle.open(count % PORTS));
-  idle.pass(SECOND);
-  collect();
-  const bytes = (Deno.memoryUsage().heapUsed - before) / (2 * held.length);
-  console.log(`${held.length} idle connections: ${bytes.toFixed(0)} bytes of objects for each end`);
-}
-
-const { gc } = globalThis as { gc?: () => void };
-if (gc !== undefined) measureIdle(gc);

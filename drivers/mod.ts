@@ -5,7 +5,7 @@
  */
 
 export { attachStack, openDriver, openPrivateDriver, reapWorker, startStack } from "./open.ts";
-export { createPipe, type PipeHandle, type PipeOptions } from "./port/pipe.ts";
+export { createPipe, type PipeHandle, type PipeOptions } from "./port/pipe_handle.ts";
 export type { Port, PortStatistics } from "./port/port.ts";
 export { WAKE_PLAN } from "./options.ts";
 export type { ReapReport } from "./kernel/reap.ts";

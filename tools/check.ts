@@ -1,5 +1,5 @@
 /**
- * `deno task check`: formatting, lint, types, documentation, import rules and links. Runs
+ * `deno task check`: formatting, lint, types, documentation, import rules, links and RFCs. Runs
  * every step even if one fails, prints what the failing ones said, and ends with status 1.
  *
  * @module
@@ -9,6 +9,7 @@ import config from "../deno.json" with { type: "json" };
 import { describeViolation, ROOT, type Violation } from "./files.ts";
 import { checkTree } from "./import_rules.ts";
 import { checkTreeLinks } from "./links.ts";
+import { checkRules } from "./rfc.ts";
 import { stdFlags } from "./std.ts";
 
 /** What a step found wrong; empty if nothing. */
@@ -42,6 +43,7 @@ async function main(): Promise<number> {
     ["documentation", deno("doc", "--lint", ...Object.values(config.exports))],
     ["import rules", violations(checkTree)],
     ["links", violations(checkTreeLinks)],
+    ["rfc", () => checkRules().join("\n")],
   ];
   const failed: string[] = [];
   for (const [name, step] of steps) {

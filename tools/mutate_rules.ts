@@ -7,6 +7,7 @@
  */
 
 import { listFiles, ROOT } from "./files.ts";
+import { testsOf } from "./rfc/match.ts";
 import { mutate } from "./rfc/mutation.ts";
 import type { Annotation, Coverage } from "./rfc/requirement.ts";
 import { readFindings } from "./rfc.ts";
@@ -16,10 +17,7 @@ import { stdFlags } from "./std.ts";
 const LIMIT_MS = 60_000;
 
 function coversOf(rule: Annotation, coverage: readonly Coverage[]): string[] {
-  const found = coverage.filter(({ rfc, section, ids }) =>
-    rfc === rule.rfc && section === rule.section && ids.some((id) => rule.ids.includes(id))
-  );
-  return [...new Set(found.map(({ file }) => file))];
+  return [...new Set(testsOf(rule, coverage).map(({ file }) => file))];
 }
 
 async function copyCheckout(): Promise<string> {

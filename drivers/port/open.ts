@@ -5,7 +5,7 @@
  */
 
 import { PipePort } from "./pipe.ts";
-import type { PipeHandle } from "./pipe.ts";
+import type { PipeHandle } from "./pipe_handle.ts";
 import type { Port } from "./port.ts";
 
 /**

@@ -26,14 +26,13 @@ import { takeChain } from "../../stack/memory/mod.ts";
 import { PacketFlag } from "../../stack/packet_table.ts";
 import { type Copier, createCopier, sharedBufferOf } from "../machine/two_memories.ts";
 import { Bell } from "./bell.ts";
+import { PIPE_HEADER_BYTES, type PipeHandle } from "./pipe_handle.ts";
 import { type Port, PortCounters, type PortStatistics } from "./port.ts";
 
 const LINE_WORDS = 16;
 const TAIL = 0;
 const HEAD = LINE_WORDS;
 const BELL = 2 * LINE_WORDS;
-const HEADER_BYTES = 4 * LINE_WORDS * 4;
-const PAGE_BYTES = 65536;
 
 /** A frame's header: its length, flags and kind of segmentation, bytes of a segment, offsets. */
 const RECORD_BYTES = 16;
@@ -41,75 +40,12 @@ const ALIGNMENT = 16;
 /** The length of what is skipped. */
 const SKIP = -1;
 
-/** The longest frame with virtual segmentation, and the shortest queue. */
+/** The longest frame with virtual segmentation. */
 const LONGEST_FRAME = 65536 + 64;
-const LEAST_CAPACITY = 4 * PAGE_BYTES;
-const MOST_CAPACITY = 2 ** 28;
-const DEFAULT_CAPACITY = 4 << 20;
-const DEFAULT_MTU = 1500;
-const LEAST_MTU = 68;
-const MOST_MTU = 65535;
 const LONGEST_SEGMENTED = 65535;
 
 /** Flags of packets that go along. */
 const TOLD_FLAGS = PacketFlag.CHECKSUM_GOOD | PacketFlag.CHECKSUM_PARTIAL;
-
-/** How a pipe is made. */
-export interface PipeOptions {
-  /** The longest packet of IP, in bytes; 1500. */
-  readonly mtu?: number;
-  /** Whether frames of up to 64 KB pass whole, to be taken apart by nobody; false. */
-  readonly offload?: boolean;
-  /** Bytes of frames on their way in each direction, a power of two; 4 MiB. */
-  readonly capacityBytes?: number;
-  /** What it carries: frames of Ethernet, or packets of IP; "ethernet". */
-  readonly carries?: "ethernet" | "ip";
-}
-
-/** One end of a pipe; it can be posted to another thread. */
-export interface PipeHandle {
-  /** What it is the end of. */
-  readonly kind: "pipe";
-  /** Where frames lie. */
-  readonly memory: WebAssembly.Memory;
-  /** Which of the two ends it is. */
-  readonly side: 0 | 1;
-  /** Bytes of frames on their way in each direction. */
-  readonly capacityBytes: number;
-  /** The longest packet of IP, in bytes. */
-  readonly mtu: number;
-  /** Whether frames of up to 64 KB pass whole. */
-  readonly offload: boolean;
-  /** What it carries. */
-  readonly carries: "ethernet" | "ip";
-}
-
-/**
- * Makes a link between two stacks.
- *
- * @returns its two ends, each for one stack in any thread
- * @throws {RangeError} when a size is out of its range, naming it
- */
-export function createPipe(options: PipeOptions = {}): [PipeHandle, PipeHandle] {
-  const { mtu = DEFAULT_MTU, offload = false, carries = "ethernet" } = options;
-  const capacityBytes = options.capacityBytes ?? DEFAULT_CAPACITY;
-  requireInteger("mtu", mtu, LEAST_MTU, MOST_MTU);
-  requireInteger("capacityBytes", capacityBytes, LEAST_CAPACITY, MOST_CAPACITY);
-  // Places in a queue wrap around at 2^32, which such a capacity divides.
-  if ((capacityBytes & (capacityBytes - 1)) !== 0) {
-    throw new RangeError(`capacityBytes must be a power of two, not ${capacityBytes}`);
-  }
-  const pages = Math.ceil(2 * (HEADER_BYTES + capacityBytes) / PAGE_BYTES);
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-  const common = { kind: "pipe", memory, capacityBytes, mtu, offload, carries } as const;
-  return [{ ...common, side: 0 }, { ...common, side: 1 }];
-}
-
-function requireInteger(name: string, value: number, least: number, most: number): void {
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw new RangeError(`${name} must be an integer from ${least} to ${most}, not ${value}`);
-  }
-}
 
 /** One end of a pipe, in use. */
 export class PipePort implements Port {
@@ -150,11 +86,11 @@ export class PipePort implements Port {
     this.#memory = memory;
     this.#capacity = capacityBytes;
     this.#words = new Int32Array(sharedBufferOf(memory));
-    const starts = [0, HEADER_BYTES + capacityBytes];
+    const starts = [0, PIPE_HEADER_BYTES + capacityBytes];
     this.#outHeader = starts[side] >> 2;
     this.#inHeader = starts[1 - side] >> 2;
-    this.#outAt = starts[side] + HEADER_BYTES;
-    this.#inAt = starts[1 - side] + HEADER_BYTES;
+    this.#outAt = starts[side] + PIPE_HEADER_BYTES;
+    this.#inAt = starts[1 - side] + PIPE_HEADER_BYTES;
     this.#theirBell = new Bell(this.#words, this.#outHeader + BELL);
     this.#ourBell = new Bell(this.#words, this.#inHeader + BELL);
     this.#tail = loadAcquire(this.#words, this.#outHeader + TAIL);

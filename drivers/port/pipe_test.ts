@@ -6,7 +6,8 @@ import { PacketFlag, PacketTable, Segmentation } from "../../stack/packet_table.
 import { SeededRandom } from "../../stack/random.ts";
 import { StackTimers } from "../../stack/stack_timers.ts";
 import { withSeed } from "../../tests/support/seed.ts";
-import { createPipe, PipePort } from "./pipe.ts";
+import { PipePort } from "./pipe.ts";
+import { createPipe } from "./pipe_handle.ts";
 
 function environmentOf(): Environment {
   const arena = new PacketArena({ classes: sizeClasses({ small: 64, medium: 256, large: 8 }) });

@@ -13,7 +13,8 @@ import { SeededRandom } from "../../stack/random.ts";
 import { StackTimers } from "../../stack/stack_timers.ts";
 import { Counters } from "../../stack/statistics.ts";
 import type { FrameStore, PortNumber, SimNode } from "../../stack/sim/mod.ts";
-import { createPipe, type PipeHandle, PipePort } from "../port/pipe.ts";
+import { PipePort } from "../port/pipe.ts";
+import { createPipe, type PipeHandle } from "../port/pipe_handle.ts";
 
 /** Frames that are taken of a pipe at a time. */
 const ROUND_FRAMES = 256;

@@ -70,6 +70,7 @@ export class StackConnection {
   readonly #answers = new Map<number, (answer: StackAnswer) => void>();
   readonly #onFailure = new Set<() => void>();
   #nextId = 0;
+  #isClosed = false;
 
   private constructor(
     channel: Channel,
@@ -82,10 +83,14 @@ export class StackConnection {
     this.#bell = Bell.of(shared.bell);
     if (thread === null) return;
     thread.onMessage = (message) => this.#hear(message);
-    thread.onFailure = () => {
-      for (const tell of this.#onFailure) tell();
-      for (const [id, resolve] of this.#answers) resolve({ type: "detached", id });
-    };
+    thread.onFailure = () => this.#onEnd();
+  }
+
+  /** Nobody answers any more: whoever waits is told. */
+  #onEnd(): void {
+    for (const tell of this.#onFailure) tell();
+    for (const [id, resolve] of this.#answers) resolve({ type: "detached", id });
+    this.#answers.clear();
   }
 
   /** Starts a stack in a Worker of its own, without waiting for it. */
@@ -124,7 +129,7 @@ export class StackConnection {
 
   /** Why nothing is consumed any more, undefined while it is. */
   get failure(): string | undefined {
-    return this.#channel.failure;
+    return this.#isClosed ? `${KIND}: it was closed` : this.#channel.failure;
   }
 
   /** What to post to another thread, its port among what is transferred. */
@@ -138,7 +143,7 @@ export class StackConnection {
 
   /** Says that it shall not keep the process alive. */
   unref(): void {
-    this.#channel.unref();
+    if (this.#answers.size === 0) this.#channel.unref();
   }
 
   /** Opens a ring, which takes entries at once. */
@@ -150,6 +155,10 @@ export class StackConnection {
   async close(): Promise<void> {
     this.#bell.ring();
     await this.#thread?.close();
+    if (this.#thread === null || this.failure !== undefined) return;
+    // Rings beside the one that it was closed with, as that of socket calls, end with it.
+    this.#isClosed = true;
+    this.#onEnd();
   }
 
   /** Has the Worker serve a ring. @returns the ring's number */
@@ -166,28 +175,28 @@ export class StackConnection {
   async detachRing(id: number, onFailure: () => void): Promise<void> {
     this.#onFailure.delete(onFailure);
     if (this.failure !== undefined) return;
-    this.#channel.ref();
-    await new Promise<StackAnswer>((resolve) => {
-      this.#answers.set(id, resolve);
-      this.#channel.post({ type: "detach", id });
-      this.#bell.ring();
-    });
-    this.#channel.unref();
+    await this.#answered(id, { type: "detach", id });
   }
 
   /** Has the stack answer a request. @throws {Error} with its words, when it refuses it */
   async control(request: unknown): Promise<unknown> {
     if (this.failure !== undefined) throw new Error(this.failure);
     const id = this.#nextId++;
+    const answer = await this.#answered(id, { type: "control", id, request });
+    if (answer.type === "controlled" && answer.refusal === undefined) return answer.answer;
+    throw new Error(answer.type === "controlled" ? answer.refusal : this.failure);
+  }
+
+  /** Posts a request, and keeps the process alive until every such one is answered. */
+  async #answered(id: number, message: StackRequest): Promise<StackAnswer> {
     const answered = Promise.withResolvers<StackAnswer>();
     this.#answers.set(id, answered.resolve);
     this.#channel.ref();
-    this.#channel.post({ type: "control", id, request });
+    this.#channel.post(message);
     this.#bell.ring();
     const answer = await answered.promise;
-    this.#channel.unref();
-    if (answer.type === "controlled" && answer.refusal === undefined) return answer.answer;
-    throw new Error(answer.type === "controlled" ? answer.refusal : this.failure);
+    if (this.#answers.size === 0) this.#channel.unref();
+    return answer;
   }
 
   /** Wakes the Worker if it sleeps. */

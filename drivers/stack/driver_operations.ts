@@ -7,6 +7,7 @@
 
 import { Scratch, SCRATCH_BYTES } from "../../ring/slots.ts";
 import { Errno } from "../../ring/abi/errno.ts";
+import { SockOpt } from "../../ring/abi/opcodes.ts";
 import type { Operation } from "../machine/operation.ts";
 import { isWithin } from "../machine/segments.ts";
 import type { StackFile } from "./file.ts";
@@ -18,6 +19,8 @@ import { StreamFile, StreamState } from "./stream.ts";
 const FIONREAD = 0x541b;
 const SIOCOUTQ = 0x5411;
 const SIOCATMARK = 0x8905;
+/** The state of TCP_INFO where there is no connection. Source: Linux, `net/tcp_states.h`. */
+const TCP_CLOSE = 7;
 const WANT_LOCAL = 1;
 const WANT_PEER = 2;
 /** `IFNAMSIZ`. */
@@ -58,8 +61,14 @@ function writeNames(machine: StackMachine, operation: Operation): number {
 }
 
 function hasPeer(file: StackFile): boolean {
-  if (file instanceof StreamFile) return file.state === StreamState.CONNECTED;
+  if (file instanceof StreamFile) return file.state === StreamState.CONNECTED && !isOver(file);
   return !isAnyAddress(file.socket.flow.remote);
+}
+
+/** Whether what was a connection is none any more. */
+function isOver({ socket }: StreamFile): boolean {
+  const info = socket.getOption(SockOpt.IPPROTO_TCP, SockOpt.TCP_INFO);
+  return typeof info !== "number" && info[0] === TCP_CLOSE;
 }
 
 /** INTERFACE: the name of an interface at `addr`, `len` bytes of it. */

@@ -75,7 +75,7 @@ const BY_OPCODE: readonly (readonly [number, Handler])[] = [
   [Op.READ_MULTISHOT, receive],
   [Op.BIND, delivered(bind)],
   [Op.LISTEN, delivered(listen)],
-  [DriverOp.NAMES, names],
+  [DriverOp.NAMES, delivered(names)],
   [DriverOp.SETSOCKOPT, delivered(setOption)],
   [DriverOp.GETSOCKOPT, delivered(getOption)],
   [DriverOp.FILE_PATH, (machine, operation) => machine.regularFiles.path(operation)],

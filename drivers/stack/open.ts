@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { LedgerHandle } from "../../ring/descriptor_table.ts";
 import type { RingDriver } from "../../ring/driver.ts";
 import type { MemoryPlan } from "../../ring/memory.ts";
 import type { DriverOptions, DriverOutcome, FeatureMask } from "../options.ts";
@@ -21,12 +22,14 @@ export interface RunningStack {
    *
    * @param plan the sizes of the ring
    * @param onClosed called when the ring has been closed
+   * @param ledger by which a thread that blocks on the ring is asked to leave
    */
   openRing(
     plan: MemoryPlan,
     without: FeatureMask,
     why: string,
     onClosed?: () => Promise<void>,
+    ledger?: LedgerHandle,
   ): RingDriver;
   /**
    * Has the stack answer a request of its control API, which may hand over ports.
@@ -82,8 +85,8 @@ function overConnection(connection: StackConnection): RunningStack {
     get failure() {
       return connection.failure;
     },
-    openRing: (plan, without, why, onClosed) =>
-      connection.openRing({ plan, without, why, onClosed }),
+    openRing: (plan, without, why, onClosed, ledger) =>
+      connection.openRing({ plan, without, why, onClosed, ledger }),
     control: (request) => connection.control(request),
     handle: () => connection.handle(),
     close: () => connection.close(),
@@ -121,7 +124,7 @@ export async function openStackDriver(
     return { refusal: `stack: ${error instanceof Error ? error.message : String(error)}` };
   }
   if ("refusal" in running) return running;
-  const { plan, without, why } = options;
+  const { plan, without, why, ledger } = options;
   const own = running;
-  return { driver: own.openRing(plan, without, why, () => own.close()) };
+  return { driver: own.openRing(plan, without, why, () => own.close(), ledger) };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { PipeHandle } from "../port/pipe.ts";
+import type { PipeHandle } from "../port/pipe_handle.ts";
 import { PROFILES, type StackProfile } from "../../stack/profiles.ts";
 
 /** A port of the isolate that the stack runs in, such as one of a simulation. */

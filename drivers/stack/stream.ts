@@ -164,6 +164,7 @@ export class StreamFile extends StackFile {
     if (operation.opcode === Op.SENDMSG && hasControl(memory, header)) {
       return this.machine.complete(operation, -Errno.EINVAL, 0);
     }
+    if ((operation.ioprio & IoPrio.POLL_FIRST) !== 0) this.machine.deliver();
     this.submitSend(operation);
   }
 

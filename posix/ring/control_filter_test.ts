@@ -19,14 +19,14 @@ function control(...pieces: [level: number, kind: number][]): Uint8Array<ArrayBu
   return new Uint8Array(view.buffer);
 }
 
-function filter(kind: SocketKind, bytes: Uint8Array<ArrayBuffer>, length = bytes.length) {
-  return filterControl(kind, {
-    name: null,
-    iov: [],
-    control: bytes,
-    controlLength: length,
-    flags: 0,
-  });
+function filter(
+  kind: SocketKind,
+  bytes: Uint8Array<ArrayBuffer>,
+  length = bytes.length,
+  hasStack = false,
+) {
+  const message = { name: null, iov: [], control: bytes, controlLength: length, flags: 0 };
+  return filterControl(kind, message, hasStack);
 }
 
 Deno.test("what Linux passes over is left out", () => {
@@ -44,6 +44,14 @@ Deno.test("what Linux would obey and nobody here can is refused", () => {
   assertEquals(filter(UDP, control([c.SOL_IP, c.IP_PKTINFO])), -Errno.EOPNOTSUPP);
   assertEquals(filter(UNIX, control([c.SOL_SOCKET, c.SCM_RIGHTS])), -Errno.EOPNOTSUPP);
   assertEquals(filter(TCP, control([c.SOL_SOCKET, c.SO_MARK])), -Errno.EOPNOTSUPP);
+});
+
+Deno.test("a stack obeys what chooses a source, hops or a class", () => {
+  const chosen = control([c.SOL_IP, c.IP_PKTINFO], [c.SOL_IP, c.IP_TTL]);
+  assertEquals(filter(UDP, chosen, chosen.length, true), chosen);
+  assertEquals(filter(TCP, chosen, chosen.length, true), null);
+  const mark = control([c.SOL_SOCKET, c.SO_MARK]);
+  assertEquals(filter(UDP, mark, mark.length, true), -Errno.EOPNOTSUPP);
 });
 
 Deno.test("what is no control data is invalid", () => {

@@ -92,10 +92,9 @@ export class DatagramSocket extends RingSocket {
     if (family === AF_UNSPEC) return this.named(Op.CONNECT, name, family).outcome;
     // ipv6(7): addresses of IPv4 are taken as they are.
     const asked = domain !== AF_INET && family === AF_INET ? AF_INET : domain;
+    if (this.#isIpv6Only && family === AF_INET) return -Errno.EAFNOSUPPORT;
     const refusal = connectRefusal(asked, name);
-    if (refusal === 0 && this.#isIpv6Only && isIpv4(name)) {
-      return family === AF_INET ? -Errno.EAFNOSUPPORT : -Errno.ENETUNREACH;
-    }
+    if (refusal === 0 && this.#isIpv6Only && isIpv4(name)) return -Errno.ENETUNREACH;
     return refusal !== 0 ? refusal : this.named(Op.CONNECT, name, asked).outcome;
   }
 

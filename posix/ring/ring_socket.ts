@@ -72,7 +72,8 @@ export abstract class RingSocket extends OpenFile {
   readonly kind: SocketKind;
   /** Descriptor on the other side. */
   readonly descriptor: number;
-  protected readonly ring: BlockingRing;
+  /** The ring whose other side has it. */
+  readonly ring: BlockingRing;
   protected readonly options: SocketOptions;
 
   /** @param flags `SOCK_NONBLOCK` or 0 */
@@ -261,7 +262,7 @@ export abstract class RingSocket extends OpenFile {
   }
 
   /** A request of ioctl(2) that a stack answers. */
-  protected ask(request: number): Outcome {
+  ask(request: number): Outcome {
     return new EntryCall(this.ring, DriverOp.IOCTL, this.descriptor, (at) => {
       this.ring.reactor.entries[at + W_OPERATION_FLAGS] = request;
     }).outcome;

@@ -11,11 +11,13 @@ import { Wait } from "./wait.ts";
 import type { Starved } from "../../ring/reactor.ts";
 import type { CompletionTarget } from "../../ring/slots.ts";
 import { W_ADDRESS, W_LENGTH, W_OPERATION_FLAGS } from "../../ring/abi/layout.ts";
-import { Msg, Op } from "../../ring/abi/opcodes.ts";
+import { IoPrio, Msg, Op } from "../../ring/abi/opcodes.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 
 /** Bytes that are on their way at a time. */
 const PIECE_BYTES = 256 * 1024;
+/** Where `ioprio` begins in an entry's first word. */
+const IOPRIO_SHIFT = 16;
 
 /** How to send. */
 export interface SendPlan {
@@ -107,7 +109,9 @@ export class StreamSend extends Wait implements CompletionTarget, Starved {
   #submit(): void {
     const { ring } = this;
     const { descriptor, flags, isHasty } = this.#plan;
-    const slot = ring.submit(this, 0, Op.SEND, descriptor);
+    // A stack in which both ends are delivers first what came before, such as a reset.
+    const priority = ring.hasStack ? IoPrio.POLL_FIRST << IOPRIO_SHIFT : 0;
+    const slot = ring.submit(this, 0, Op.SEND | priority, descriptor);
     if (slot < 0) {
       this.#giveBlock();
       return this.#finish(slot);

@@ -15,6 +15,7 @@ import { filesOf } from "./passed_files.ts";
 import { RingSocket, type SocketKind } from "./ring_socket.ts";
 import { autobindName, bindRefusal, connectRefusal, familyOf, putName } from "./socket_names.ts";
 import { Attempt, Connecting, ConnectWait } from "./stream_connect.ts";
+import { receiveUrgent, refuseName, withPeer, withQueue } from "./stream_beside.ts";
 import { StreamReceive } from "./stream_receive.ts";
 import { StreamSend } from "./stream_send.ts";
 import { EntryCall, type Steps, StepsCall } from "./wait.ts";
@@ -23,7 +24,6 @@ import {
   AF_UNSPEC,
   FIONREAD,
   MSG_CMSG_CLOEXEC,
-  MSG_CTRUNC,
   MSG_DONTWAIT,
   MSG_ERRQUEUE,
   MSG_FASTOPEN,
@@ -40,13 +40,11 @@ import {
   TCP_INQ,
 } from "../constants/mod.ts";
 import { intOf } from "./socket_options.ts";
-import { controlSpace } from "../../ring/abi/control.ts";
-import { CMSGHDR, W_ADDRESS, W_LENGTH, W_OFFSET } from "../../ring/abi/layout.ts";
+import { W_ADDRESS, W_LENGTH, W_OFFSET } from "../../ring/abi/layout.ts";
 import { Msg, Op } from "../../ring/abi/opcodes.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 
 const IOV_MAX = 1024;
-const INT_BYTES = 4;
 /** What one look at a stream can see. */
 const PEEK_BYTES = 65536;
 
@@ -227,7 +225,7 @@ export class StreamSocket extends RingSocket {
     if (typeof control === "number") return control;
     if ((flags & MSG_FASTOPEN) !== 0) return this.#connectAndSend(message, flags & ~MSG_FASTOPEN);
     const isNamed = message.name !== null && message.name.length > 0;
-    if (isNamed && this.kind.domain === AF_UNIX) return this.#refuseName();
+    if (isNamed && this.kind.domain === AF_UNIX) return refuseName(this);
     const isHasty = this.isNonBlocking || (flags & MSG_DONTWAIT) !== 0;
     return this.#whenConnected(isHasty, this.options.sendTimeoutMs, (error) => {
       if (error !== null) return error === 0 ? -Errno.EPIPE : -error;
@@ -256,18 +254,6 @@ export class StreamSocket extends RingSocket {
     ).outcome;
   }
 
-  /** unix(7): a stream takes no destination. */
-  #refuseName(): Outcome {
-    const name: Name = emptyName();
-    return new StepsCall(
-      this.ring,
-      function* (this: StreamSocket): Steps {
-        const connected = yield this.peerName(name);
-        return connected === 0 ? -Errno.EISCONN : -Errno.EOPNOTSUPP;
-      }.bind(this),
-    ).outcome;
-  }
-
   /** {@inheritDoc OpenFile.receiveMessage} */
   override receiveMessage(message: RawMessage, flags: number): Outcome {
     if (message.iov.length > IOV_MAX) return -Errno.EMSGSIZE;
@@ -285,39 +271,13 @@ export class StreamSocket extends RingSocket {
     const outcome = this.#whenConnected(isHasty, this.options.receiveTimeoutMs, (error) => {
       if (error !== null) return -error;
       return isUrgent
-        ? this.#receiveUrgent(message, flags)
+        ? receiveUrgent(this, message, flags)
         : this.#receive(message.iov, flags, isHasty);
     });
-    if (wantsName) return this.#withPeer(outcome, name);
+    if (wantsName) return withPeer(this, outcome, name);
     return this.#tellsQueue && message.control !== null
-      ? this.#withQueue(outcome, message)
+      ? withQueue(this, outcome, message)
       : outcome;
-  }
-
-  /** tcp(7): the urgent byte, which is never waited for. Source: `tcp_recv_urg`. */
-  #receiveUrgent(message: RawMessage, flags: number): Outcome {
-    const hasRoom = bytesOf(message.iov) > 0;
-    const plan = {
-      descriptor: this.descriptor,
-      isPeek: (flags & MSG_PEEK) !== 0 || !hasRoom,
-      isUrgent: true,
-      isDropped: (flags & MSG_TRUNC) !== 0,
-      isHasty: true,
-      least: 1,
-      timeoutMs: Infinity,
-      keepError: () => {},
-    };
-    const [iov, told] = hasRoom
-      ? [message.iov, MSG_OOB]
-      : [[new Uint8Array(1)], MSG_OOB | MSG_TRUNC];
-    return new StepsCall(
-      this.ring,
-      function* (this: StreamSocket): Steps {
-        const received = yield new StreamReceive(this.ring, plan, iov).outcome;
-        if (received > 0) message.flags |= told;
-        return hasRoom ? received : Math.min(0, received);
-      }.bind(this),
-    ).outcome;
   }
 
   #receive(iov: readonly Bytes[], flags: number, isHasty: boolean): Outcome {
@@ -361,46 +321,6 @@ export class StreamSocket extends RingSocket {
       if (result === 0) this.#tellsQueue = isOn;
       return result;
     });
-  }
-
-  /** `TCP_INQ`: how much is left goes beside what was received. Source: `tcp_recvmsg`. */
-  #withQueue(outcome: Outcome, message: RawMessage): Outcome {
-    const room = message.control!;
-    return new StepsCall(
-      this.ring,
-      function* (this: StreamSocket): Steps {
-        const received = yield outcome;
-        if (received < 0) return received;
-        const left = yield this.ask(FIONREAD);
-        const control = new Uint8Array(controlSpace(INT_BYTES));
-        const view = new DataView(control.buffer);
-        view.setUint32(CMSGHDR.LENGTH, CMSGHDR.SIZE + INT_BYTES, true);
-        view.setInt32(CMSGHDR.LEVEL, SOL_TCP, true);
-        view.setInt32(CMSGHDR.TYPE, TCP_INQ, true);
-        view.setInt32(CMSGHDR.SIZE, Math.max(0, left), true);
-        if (room.length < CMSGHDR.SIZE + INT_BYTES) {
-          message.flags |= MSG_CTRUNC;
-          return received;
-        }
-        message.controlLength = Math.min(room.length, control.length);
-        room.set(control.subarray(0, message.controlLength));
-        return received;
-      }.bind(this),
-    ).outcome;
-  }
-
-  /** unix(7): a stream tells the name that its peer is bound to. */
-  #withPeer(outcome: Outcome, name: Name): Outcome {
-    return new StepsCall(
-      this.ring,
-      function* (this: StreamSocket): Steps {
-        const received = yield outcome;
-        if (received < 0) return received;
-        const found = yield this.peerName(name);
-        if (found < 0 || name.length <= 2) name.length = 0;
-        return received;
-      }.bind(this),
-    ).outcome;
   }
 
   /**

@@ -195,14 +195,7 @@ export abstract class DatagramSocket implements DatagramStackSocket, OptionHost,
     const device = this.flow.scope;
     if (!isScopeGood(where, scope, device)) return -Errno.EINVAL;
     if (needsScope(where) && scope !== 0) this.flow.scope = scope;
-    const isKnown = scope === 0 || !needsScope(where) ||
-      this.context.interfaces.get(scope) !== undefined;
-    // ip(7), IP_FREEBIND: an address may be nobody's, or not here yet.
-    const judged = !isKnown
-      ? -Errno.ENODEV
-      : this.options.has(Slot.FREE_BIND)
-      ? 0
-      : judgeLocal(this.context.addresses, where, this.flow.scope);
+    const judged = this.#judgeBind(where, scope);
     const result = judged < 0 ? judged : this.reserve(where, port);
     if (result < 0) {
       this.flow.scope = device;
@@ -211,6 +204,14 @@ export abstract class DatagramSocket implements DatagramStackSocket, OptionHost,
     this.isBound = true;
     this.#hasOwnPort = port !== 0;
     return 0;
+  }
+
+  #judgeBind(address: IpAddress, scope: number): number {
+    const { interfaces, addresses } = this.context;
+    const isKnown = scope === 0 || !needsScope(address) || interfaces.get(scope) !== undefined;
+    if (!isKnown) return -Errno.ENODEV;
+    // ip(7), IP_FREEBIND: an address may be nobody's, or not here yet.
+    return this.options.has(Slot.FREE_BIND) ? 0 : judgeLocal(addresses, address, this.flow.scope);
   }
 
   /** Gives it a port if it has none. @returns 0 or `-errno` */
@@ -377,13 +378,15 @@ export abstract class DatagramSocket implements DatagramStackSocket, OptionHost,
 
   /** See {@linkcode StackSocket.setOption}. */
   setOption(level: number, name: number, value: Uint8Array): number {
-    if (this.#hasGroups(level, name)) return this.memberships.set(level, name, value);
+    if (isMembershipOption(level, name, this.family)) {
+      return this.memberships.set(level, name, value);
+    }
     return this.options.set(level, name, value);
   }
 
   /** See {@linkcode StackSocket.getOption}. */
   getOption(level: number, name: number): Uint8Array | number {
-    if (this.#hasGroups(level, name)) return this.memberships.get(level, name);
+    if (isMembershipOption(level, name, this.family)) return this.memberships.get(level, name);
     if (level === SockOpt.SOL_SOCKET && name === SO_MEMINFO) return this.#memoryInfo();
     return this.options.get(level, name);
   }
@@ -396,11 +399,6 @@ export abstract class DatagramSocket implements DatagramStackSocket, OptionHost,
     words[MEMINFO.SEND_BUFFER] = this.options.sendBuffer;
     words[MEMINFO.DROPS] = this.queue.dropped;
     return new Uint8Array(words.buffer);
-  }
-
-  #hasGroups(level: number, name: number): boolean {
-    const isOther = level === SockOpt.IPPROTO_IPV6 && this.family === "ipv4";
-    return !isOther && isMembershipOption(level, name);
   }
 
   /** See {@linkcode OptionHost.bindToDevice}. */

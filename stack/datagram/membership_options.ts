@@ -11,6 +11,7 @@ import { AF_INET, AF_INET6, IN6_ADDRESS, IN_ADDRESS } from "../../ring/abi/socka
 import type { FilterMode, GroupMember } from "../iface/types.ts";
 import { Flow, type IpAddress } from "../ip/types.ts";
 import { isIpv4Multicast, isIpv6Multicast } from "../wire/addresses.ts";
+import type { SocketFamily } from "../types.ts";
 import type { DatagramContext } from "./context.ts";
 import { Ipv4Name } from "./option_names.ts";
 import { intBytes, intOf, type SocketOptions } from "./socket_options.ts";
@@ -59,8 +60,9 @@ const IPV6_ACTIONS: Readonly<Record<number, Action>> = {
   [SockOpt.IPV6_DROP_MEMBERSHIP]: "leave",
 };
 
-/** Whether an option is one of these. */
-export function isMembershipOption(level: number, name: number): boolean {
+/** Whether an option is one of these. @param family that of the socket */
+export function isMembershipOption(level: number, name: number, family: SocketFamily): boolean {
+  if (level === IPPROTO_IPV6 && family === "ipv4") return false;
   if (level === SOL_IP) {
     return name in GROUP_ACTIONS || name in IPV4_ACTIONS || name === SockOpt.IP_MULTICAST_IF ||
       name === Ipv4Name.SOURCE_FILTER || name === Ipv4Name.GROUP_SOURCE_FILTER;

@@ -149,6 +149,8 @@ export class EchoResponder {
     if (icmp.timeOfDay === null || isToMany || this.#limiter.admit() !== Limit.PASSED) {
       return this.#counters.add(IcmpCounter.DROPPED_TIMESTAMP);
     }
+    // RFC 1122 section 3.2.2.8 (MUST): milliseconds of the day in universal time, where the host
+    // knows it.
     const time = icmp.timeOfDay(environment.now);
     const reply = arena.take(icmpv4.TIMESTAMP_BYTES);
     if (reply < 0) return this.#counters.add(IcmpCounter.DROPPED_MEMORY);

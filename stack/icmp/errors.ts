@@ -59,6 +59,8 @@ const UNREACHABLE_V6: Readonly<Record<number, ErrorMeaning>> = {
 export function meaningOfIcmpv4(type: number, code: number): ErrorMeaning | null {
   switch (type) {
     case icmpv4.Type.UNREACHABLE:
+      // RFC 1122 section 3.2.2.1 (MUST): that something cannot be reached is told to the transport
+      // layer.
       return UNREACHABLE[code] ?? soft(Errno.EHOSTUNREACH);
     case icmpv4.Type.TIME_EXCEEDED:
       // RFC 1122 section 3.2.2.4 (MUST): the transport layer is told.

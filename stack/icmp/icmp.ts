@@ -104,6 +104,7 @@ export class Icmp {
         this.#redirect(packet, at, source);
         break;
       default:
+        // RFC 9293 section 3.9.2.2 (MUST-55): source quench is silently discarded.
         // RFC 6633 section 3 (MUST): source quench is silently discarded, as it means nothing here.
         this.#receiver.receiveIpv4(packet, at, bytes, source);
     }
@@ -127,6 +128,7 @@ export class Icmp {
     let fault = icmpv6.check(memory, at, bytes);
     if (fault === Fault.NONE) {
       const pseudo = pseudoIpv6At(memory, arena.start(first), Protocol.ICMPV6, bytes);
+      // RFC 4443 section 2.3 (MUST): the checksum is verified, with the pseudo header.
       if (!this.#isGood(first, offset, bytes, pseudo)) fault = Fault.ICMPV6_CHECKSUM;
     }
     if (fault !== Fault.NONE) return this.#dropFaulty(first, fault);
@@ -186,6 +188,8 @@ export class Icmp {
     const gateway = icmpv4.gateway(memory, at);
     // What routers have to say to hosts is nothing to routers: RFC 1812 section 5.2.7.2.
     const link = links.interfaces.get(packets.interface[packet]);
+    // RFC 1122 section 3.2.2.2 (MUST): a redirect changes the route, that for a network only for
+    // the host that it quotes.
     const isBelieved = options.acceptsRedirects && link !== undefined && !link.isForwarding &&
       links.addresses.isLocal(ipv4.source(memory, quoteAt), 0) &&
       // RFC 1122 section 3.2.2.2 (SHOULD): the new gateway is on the network that it came by, and

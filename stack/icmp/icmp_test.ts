@@ -162,6 +162,7 @@ Deno.test("answers go to whoever asked, by the identifier", () => {
   harness.assertClean();
 });
 
+// covers RFC 4443 2.3 MUST
 Deno.test("bad messages are dropped and counted", () => {
   const harness = new IpHarness();
   const message = icmpv4Message(8, 0, 1, DATA);
@@ -208,6 +209,7 @@ Deno.test("messages about the link go to whom they are for, whole and in one seg
 });
 
 // covers RFC 1122 3.2.2.8 MAY
+// covers RFC 1122 3.2.2.8 MUST
 Deno.test("timestamps are answered by a host that has the time of day only", () => {
   const request = icmpv4Message(13, 0, 7, Uint8Array.of(0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0));
   const without = new IpHarness();
@@ -318,6 +320,7 @@ Deno.test("errors name the ports of the quoted packet, or the identifier of an e
   harness.assertClean();
 });
 
+// covers RFC 4443 2.4 MUST
 Deno.test("errors about what we cannot have sent are dropped", () => {
   const harness = new IpHarness();
   const give = (quoted: Uint8Array) =>
@@ -348,6 +351,7 @@ Deno.test("errors about what we cannot have sent are dropped", () => {
 });
 
 // covers RFC 6633 3 MUST
+// covers RFC 9293 3.9.2.2 MUST-55
 Deno.test("source quench is discarded", () => {
   const harness = new IpHarness();
   assertEquals(toldOf(harness, 4, 0), []);

@@ -117,6 +117,8 @@ export class ErrorReceiver {
     flow.local = ipv6Addresses.at(memory, ipv6.sourceAt(quoteAt));
     flow.remote = ipv6Addresses.at(memory, ipv6.destinationAt(quoteAt));
     const protocol = this.#findQuotedHeader(quoteAt, at + bytes, error);
+    // RFC 4443 section 2.4 (MUST): (d) whom it concerns is found by what it quotes, or it is
+    // dropped in silence.
     if (protocol < 0 || error.quoteBytes < MIN_QUOTED_BYTES || !this.#isOurs(packet, flow)) {
       return this.#counters.add(IcmpCounter.DROPPED_ERROR_QUOTE);
     }

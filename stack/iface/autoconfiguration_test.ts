@@ -116,6 +116,7 @@ Deno.test("a router's interface does not listen to other routers", () => {
 });
 
 // covers RFC 4862 5.5.3 MUST
+// covers RFC 8981 3.7 MUST
 Deno.test("an autonomous prefix makes an address, which is asked for and then used", () => {
   const { bed, addresses, hear, link } = host();
   bed.advance(5 * S);
@@ -196,6 +197,7 @@ Deno.test("lifetimes end preference and validity; short ones only cut to two hou
 });
 
 // covers RFC 4862 5.4.5 MUST
+// covers RFC 4862 5.3 MUST
 Deno.test("a duplicate gives way to another identifier, but for EUI-64", () => {
   const conflict = (bed: TestLinks, index: number, address: Ipv6Address) =>
     bed.give(

@@ -33,6 +33,7 @@ export class InterfaceIdentifiers {
    */
   constructor(random: RandomSource, secret: readonly number[] | null) {
     this.#random = random;
+    // RFC 7217 section 5 (MUST): the secret has 128 bits, and is drawn where nobody gives one.
     this.#hash = secret === null ? KeyedHash.random(random) : new KeyedHash(secret);
   }
 

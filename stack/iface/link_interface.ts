@@ -186,6 +186,8 @@ export class LinkInterface implements Interface, SegmentSink {
     const type = ethernet.type(memory, at);
     arena.trimFront(packet, ethernet.headerBytes(memory, at));
     packets.network[packet] = arena.start(packet);
+    // RFC 1122 section 2.3.3 (MUST): datagrams come and go in frames of Ethernet, whose type says
+    // so.
     if (type === EtherType.IPV4) hooks.ip.receiveIpv4(packet, this);
     else if (type === EtherType.IPV6) hooks.ip.receiveIpv6(packet, this);
     else if (type === EtherType.ARP) hooks.arp.receive(packet, this);

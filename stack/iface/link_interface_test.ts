@@ -30,6 +30,7 @@ function quiet(): { bed: TestLinks; index: number } {
   return { bed, index };
 }
 
+// covers RFC 1122 2.3.3 MUST
 Deno.test("a frame's packet is handed up without its header, and its cast is noted", () => {
   const { bed, index } = quiet();
   const packet = ipv4Packet(PEER, US);

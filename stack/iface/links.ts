@@ -324,6 +324,7 @@ export class Links implements InterfaceTable, Neighbours {
     const link = this.#interfaces[index];
     const { advertiser } = this.autoconfiguration;
     if (link === undefined) return -Errno.ENODEV;
+    // RFC 4861 section 6.2.2 (MUST): only interfaces that are told to advertise do so.
     if (said === null) advertiser.end(link);
     else if (link.isForwarding) advertiser.begin(link, said);
     else return -Errno.EINVAL;

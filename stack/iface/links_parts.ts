@@ -94,6 +94,7 @@ export function describeInterface(
   index: number,
   macGroups: number,
 ): InterfaceDescription | number {
+  // RFC 1122 section 3.1 (MUST): an interface forwards nothing unless it is told to.
   const { name, kind, mac = 0, isForwarding = false, isPromiscuous = false } = options;
   const isLoopback = kind === "loopback";
   const mtu = options.mtu ?? (isLoopback ? MAXIMUM_MTU : ETHERNET_MTU);

@@ -151,6 +151,7 @@ export class NdpProtocol implements LinkProtocol, Solicitor {
       if (isNameless) this.detection.onSolicitation(link, target, this.#nonce(at, bytes));
       return isNameless ? NdpCounter.RECEIVED : NdpCounter.DROPPED_NOT_FOR_US;
     }
+    // RFC 4861 section 7.2.3 (MUST): what asks for what is not ours is dropped in silence.
     if (state === AddressState.NONE || state === AddressState.DUPLICATED) {
       return NdpCounter.DROPPED_NOT_FOR_US;
     }
@@ -220,6 +221,7 @@ export class NdpProtocol implements LinkProtocol, Solicitor {
   /** Tells everybody on a link of an address, unasked. RFC 4861 section 7.2.6. */
   announce(link: LinkInterface, address: Ipv6Address): void {
     this.#parts.counters.add(NdpCounter.UNSOLICITED_SENT);
+    // RFC 4861 section 7.2.6 (MUST): it is not solicited.
     this.#advertise(link, address, IPV6_ALL_NODES, false);
   }
 

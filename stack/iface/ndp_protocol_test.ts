@@ -120,6 +120,7 @@ Deno.test("messages that are not valid are dropped, and nobody is learnt", () =>
   bed.assertClean();
 });
 
+// covers RFC 4861 7.2.3 MUST
 Deno.test("a group is no address on the link, and our own addresses are nobody else's", () => {
   const { bed, link } = ready();
   const group = { ...OWN_LINK_LAYER, address: macOf("33:33:00:00:00:01") } as NdpOption;
@@ -147,6 +148,7 @@ Deno.test("somebody else who advertises an address in use is told of", () => {
   assert(bed.links.addresses.isLocal(US, link.index));
 });
 
+// covers RFC 4861 7.2.6 MUST
 Deno.test("addresses are advertised unasked when that is asked for", () => {
   const { bed, link } = ready();
   bed.links.announce(link.index);

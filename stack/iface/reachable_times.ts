@@ -16,6 +16,8 @@ const RANDOM_AGE: number = 120 * MINUTE;
 /** What a router advertises is kept inside these: no time may be 0, none longer than it allows. */
 const MINIMUM_RETRANS: number = 10 * MILLISECOND;
 const MAXIMUM_REACHABLE: number = 60 * MINUTE;
+/** No longer: packets wait for a neighbour for three times this. */
+const MAXIMUM_RETRANS: number = MINUTE;
 
 /** The times of each interface, in microseconds. */
 export class ReachableTimes {
@@ -62,7 +64,7 @@ export class ReachableTimes {
     }
     if (retransmitTimer > 0) {
       const time = Math.max(retransmitTimer * MILLISECOND, MINIMUM_RETRANS);
-      this.#retransmit[interfaceIndex] = Math.min(time, MAXIMUM_REACHABLE);
+      this.#retransmit[interfaceIndex] = Math.min(time, MAXIMUM_RETRANS);
     }
   }
 

@@ -31,3 +31,9 @@ Deno.test("ReachableTime is drawn anew after hours, and when a router says anoth
   times.reset(1);
   assertEquals([times.reachable(1) <= 45 * S, times.retransmit(1)], [true, 1 * S]);
 });
+
+Deno.test("no router makes hosts wait for a neighbour by more than a minute a request", () => {
+  const times = new ReachableTimes(new TestEnvironment(1), 1);
+  times.advertise(1, 0, 0xffff_ffff);
+  assertEquals(times.retransmit(1), 60 * S);
+});

@@ -122,6 +122,8 @@ export class RouterAdvertiser {
     }
     advertised.sent++;
     advertised.sentAt = now;
+    // RFC 4861 section 6.2.1 (MUST): the interval is from 4 to 1800 seconds, 600 if nothing is
+    // said.
     const asked = said.maximumInterval ?? MAX_RTR_ADV_INTERVAL;
     const seconds = Math.min(Math.max(asked, SHORTEST_INTERVAL), LONGEST_INTERVAL);
     const shortest = Math.max(seconds * SECOND * MINIMUM_PART, MIN_DELAY_BETWEEN_RAS);
@@ -164,6 +166,7 @@ export class RouterAdvertiser {
   #sourceOf(link: LinkInterface): Ipv6Address | null {
     for (const { address, state } of this.#parts.addresses.list(link.index)) {
       if (typeof address === "number") continue;
+      // RFC 4861 section 4.2 (MUST): advertisements come from an address of the link.
       if (isIpv6LinkLocal(address) && isUsable(state)) return address;
     }
     return null;

@@ -70,6 +70,7 @@ Deno.test("a host that asks is answered soon, but not more often than every thre
 
 // covers RFC 4191 2.2 MUST
 // covers RFC 4861 6.2.5 SHOULD
+// covers RFC 4861 6.2.2 MUST
 Deno.test("what is said is what was asked for, and the end is said as well", () => {
   const options = [prefixOption(), { option: "mtu", mtu: 1400 } as const];
   const said = { lifetime: 99, preference: Preference.HIGH, hopLimit: 9, reachableTime: 5 };
@@ -92,6 +93,7 @@ Deno.test("what is said is what was asked for, and the end is said as well", () 
   bed.assertClean();
 });
 
+// covers RFC 4861 4.2 MUST
 Deno.test("a host configures itself by what a router of ours says", () => {
   const { bed, link } = router({ options: [prefixOption()] });
   const host = new TestLinks({ seed: 2 });
@@ -110,4 +112,20 @@ Deno.test("a host configures itself by what a router of ours says", () => {
   const way = host.links.routes.find(ipv6Of("2001:db8:ffff::1"));
   assert(typeof way !== "number");
   assertEquals(way.gateway, bed.links.addresses.list(link.index)[0].address);
+});
+
+// covers RFC 4861 6.2.1 MUST
+Deno.test("intervals are four seconds at least, and half an hour at most", () => {
+  for (const [asked, least, most] of [[1, 2.9, 4.1], [100_000, 590, 1801]]) {
+    const { bed, heard } = router({ maximumInterval: asked });
+    const times: number[] = [];
+    for (let turn = 0; turn < 1000 && times.length < 8; turn++) {
+      bed.advance(most / 40 * S);
+      for (const _ of heard()) times.push(bed.environment.now / S);
+    }
+    const gaps = times.slice(3).map((time, at) => time - times[at + 2]);
+    const step = most / 40;
+    assertEquals(gaps.length, 5);
+    assert(gaps.every((gap) => gap >= least - step && gap <= most + step), `${gaps}`);
+  }
 });

@@ -83,6 +83,7 @@ export class Slaac {
       : identifiers.stable(options.identifiers, LINK_LOCAL, mac, index, counter);
     // RFC 4862 section 5.4.5 (MUST): with EUI-64, a duplicate ends what the interface makes itself.
     if (address === null) return false;
+    // RFC 4862 section 5.3 (MUST): a link-local address is made for every interface that comes up.
     return add(link, address, PREFIX_BITS, { origin: "link-local" }) === 0;
   }
 
@@ -110,6 +111,7 @@ export class Slaac {
       if (validLifetime === 0) return;
       if (!this.#add(link, router, said, options, 0)) return;
     }
+    // RFC 8981 section 3.7 (MUST): whoever sets an interface up says whether there are any.
     if (options.isTemporary) this.#temporary.advertise(link, router, said);
   }
 

@@ -310,7 +310,8 @@ export interface EgressOffload {
    * Takes a packet apart as its `segmentation` and `segmentBytes` say, and takes over the hold.
    * The parts have partial checksums where the packet had one; network headers are complete.
    *
-   * @returns 0, or `-errno` when no packets were left: what was handed on until then stays so
+   * @returns 0, or `-errno` when nothing was handed on; when packets run out behind the first part,
+   * the others count as lost on their way
    */
   segment(packet: number, sink: SegmentSink): number;
 }

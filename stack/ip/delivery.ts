@@ -124,6 +124,7 @@ export class Delivery {
   #dropUnknown(packet: number, protocol: number, namedAt: number, isTaken: boolean): void {
     const context = this.#context;
     const isIpv6 = namedAt !== IPV4_PROTOCOL_AT;
+    // RFC 8200 section 4.7 (MUST): behind no next header nothing is looked at.
     if (isTaken || isIpv6 && protocol === Protocol.NONE) return context.arena.release(packet);
     // RFC 1122 section 3.2.2.1 (SHOULD): the sender is told that the protocol is not supported.
     // RFC 8200 section 4 (SHOULD): the next header is not recognized; the pointer names the byte.

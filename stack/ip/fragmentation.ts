@@ -52,7 +52,7 @@ export class Fragmenter {
     const payload = ipv4.totalLength(memory, from) - headerBytes;
     const base = ipv4.fragmentOffset(memory, from);
     const moreFollow = ipv4.moreFragments(memory, from);
-    // RFC 791 section 3.2: all parts but the last are multiples of 8 bytes.
+    // RFC 791 section 3.2 (MUST): all parts but the last are multiples of 8 bytes.
     const chunk = (mtu - headerBytes) & ~7;
     let result = chunk > 0 ? 0 : -Errno.EMSGSIZE;
     counters.add(IpCounter.FRAGMENTED);
@@ -64,9 +64,12 @@ export class Fragmenter {
         break;
       }
       const at = arena.start(part);
+      // RFC 791 section 3.1 (MUST): options that ask for it are copied into every part, others are
+      // in the first one only.
       if (offset > 0) blankUncopiedOptions(memory.view, at, headerBytes);
       const more = moreFollow || offset + bytes < payload;
       ipv4.putPart(memory, at, headerBytes + bytes, base + offset, more);
+      // RFC 791 section 3.1 (MUST): the checksum follows the header.
       ipv4.seal(memory, at);
       result = sink.takePart(part);
     }
@@ -100,9 +103,11 @@ export class Fragmenter {
     const payload = ipv6.HEADER_BYTES + ipv6.payloadLength(memory, from) - unfragmentable;
     const headerBytes = unfragmentable + FRAGMENT.SIZE;
     const next = view.getUint8(from + namedAt);
+    // RFC 8200 section 4.5 (MUST): each part but the last one has a multiple of 8 bytes.
     const chunk = (mtu - headerBytes) & ~7;
     let result = chunk > 0 ? 0 : -Errno.EMSGSIZE;
     counters.add(IpCounter.FRAGMENTED);
+    // RFC 5722 section 4 (MUST): a part begins where the one before ends: they do not overlap.
     for (let offset = 0; offset < payload && result === 0; offset += chunk) {
       const bytes = Math.min(chunk, payload - offset);
       const part = this.#part(packet, unfragmentable, headerBytes, offset, bytes);

@@ -120,6 +120,8 @@ export class Input implements IpInput {
     const destination = ipv4.destination(memory, at);
     const flags = packets.flags[packet];
     const whose = this.#receivers.ofIpv4(source, destination, link, flags);
+    // RFC 1122 section 3.2.1.7 (MUST): what is ours is not discarded for its time to live: only
+    // what is forwarded has it looked at.
     if (whose !== Whose.OURS) {
       if (whose === Whose.OTHERS) return this.#forwardIpv4(packet, link, headerBytes);
       return context.drop(packet, COUNTERS[whose]);
@@ -182,8 +184,8 @@ export class Input implements IpInput {
     const whose = this.#receivers.ofIpv6(source, destination, link, packets.flags[first]);
     if (whose === Whose.OURS) return this.#receiveChain(first, link);
     if (whose === Whose.OTHERS) {
-      // RFC 8200 section 4: extension headers but hop-by-hop options are for the destination only;
-      // those a router need not look at unless it was told to.
+      // RFC 8200 section 4 (MUST): extension headers but hop-by-hop options are for the destination
+      // only; those a router need not look at unless it was told to.
       if (this.#mayForward(first, link)) this.#forwarding.forwardIpv6(first, link);
       return;
     }
@@ -263,7 +265,7 @@ function hasExtensions(view: DataView, at: number): boolean {
 /** What the sender is told of a fault, null where nothing. */
 function problemOf(fault: Fault): Problem | null {
   switch (fault) {
-    // RFC 8200 section 4.1: hop-by-hop options anywhere else are not recognized.
+    // RFC 8200 section 4.1 (MUST): hop-by-hop options anywhere else are not recognized.
     case Fault.IPV6_HOP_BY_HOP_NOT_FIRST:
       return Problem.NEXT_HEADER;
     // RFC 8200 section 4.2: the highest bits of an unknown option ask for an error.

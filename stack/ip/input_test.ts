@@ -91,6 +91,7 @@ Deno.test("a packet of another version is dropped and counted", () => {
 });
 
 // covers RFC 1122 3.2.1.3 MUST
+// covers RFC 1122 3.1 MUST
 Deno.test("what is not for a host is dropped in silence", () => {
   const harness = new IpHarness();
   harness.give(ipv4Packet(DATA, { destination: FAR }));
@@ -147,6 +148,7 @@ Deno.test("a packet for one host in a frame for many is dropped", () => {
   }
 });
 
+// covers RFC 1122 3.3.6 MUST
 Deno.test("broadcasts of the link are for us, those of other links are not", () => {
   const harness = new IpHarness();
   const flags = PacketFlag.LINK_BROADCAST;
@@ -233,6 +235,8 @@ Deno.test("packets with source routes are dropped", () => {
   }
 });
 
+// covers RFC 1122 3.2.1.8 MUST
+// covers RFC 9293 3.9.2.1 MUST-50
 Deno.test("packets with other options are delivered", () => {
   const harness = new IpHarness();
   const options = [
@@ -295,6 +299,7 @@ Deno.test("a next header that nobody knows is told to the sender, with the place
   harness.assertClean();
 });
 
+// covers RFC 8200 4.7 MUST
 Deno.test("a packet of IPv6 that carries nothing causes nothing", () => {
   const harness = new IpHarness();
   harness.give(ipv6Packet(DATA, { protocol: Protocol.NONE }));
@@ -375,6 +380,7 @@ Deno.test("routing headers with segments left are refused, others are passed ove
 });
 
 // RFC 8200 section 4.1
+// covers RFC 8200 4.1 MUST
 Deno.test("hop-by-hop options anywhere but first are an unknown next header", () => {
   const harness = new IpHarness();
   const extensions = [

@@ -133,6 +133,8 @@ export class Output implements IpOutput, HeaderOutput, PartSink {
       ? this.#identifications.next(source, destination, protocol, this.#standsFor(first, length)) &
         0xffff
       : 0;
+    // RFC 1122 section 3.2.1.7 (MUST): whatever does not choose its time to live has that of the
+    // settings.
     const hops = hopsOf(parameters.timeToLive, path.kind, timeToLive);
     const service = parameters.typeOfService;
     ipv4.put(memory, at, service, total, id, mayFragment, hops, protocol, source, destination);
@@ -197,6 +199,7 @@ export class Output implements IpOutput, HeaderOutput, PartSink {
 
   /** Whether a packet that is too long may not be taken apart. */
   #isForbidden(packet: number, { fragmentation }: IpParameters): boolean {
+    // RFC 4821 section 7.4 (MUST): a probe is not taken apart, here or by routers.
     if (fragmentation === "forbidden" || fragmentation === "probe") return true;
     return this.#context.packets.segmentation[packet] !== Segmentation.NONE;
   }
@@ -359,6 +362,8 @@ export class Output implements IpOutput, HeaderOutput, PartSink {
 
 /** The hops of a packet. */
 function hopsOf(asked: number, kind: PathKind, usual: number): number {
+  // RFC 1122 section 3.2.1.7 (MUST): nothing is sent with a time to live of zero; to a group that
+  // means members in this very host.
   if (asked > 0) return asked;
   // RFC 1112 section 6.1: packets for groups have a time to live of 1 if nothing else is asked for.
   if (kind === PathKind.GROUP) return asked < 0 ? 0 : 1;

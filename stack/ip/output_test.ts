@@ -55,6 +55,7 @@ Deno.test("a packet of IPv6 leaves with a header that says what was asked for", 
   harness.assertClean();
 });
 
+// covers RFC 1122 3.2.1.7 MUST
 Deno.test("hops are the option's, the link's, and one for groups", () => {
   const harness = new IpHarness({ timeToLive: 77 });
   harness.link(ETH).hopLimit = 55;
@@ -100,6 +101,8 @@ Deno.test("options stand in the header of IPv4, extension headers behind that of
 });
 
 // covers RFC 1122 3.3.3 MUST
+// covers RFC 791 3.2 MUST
+// covers RFC 791 3.1 MUST
 Deno.test("fragments of IPv4 come together as what was sent", () => {
   const harness = new IpHarness();
   harness.link(ETH).mtu = 577;
@@ -117,6 +120,7 @@ Deno.test("fragments of IPv4 come together as what was sent", () => {
 });
 
 // RFC 791 section 3.1
+// covers RFC 791 3.1 MUST
 Deno.test("options that are not to be copied stand in the first fragment only", () => {
   const harness = new IpHarness();
   harness.link(ETH).mtu = 577;
@@ -131,6 +135,8 @@ Deno.test("options that are not to be copied stand in the first fragment only", 
 });
 
 // RFC 8200 section 4.5
+// covers RFC 5722 4 MUST
+// covers RFC 8200 4.5 MUST
 Deno.test("fragments of IPv6 come together as what was sent", () => {
   const harness = new IpHarness();
   harness.link(ETH).ipv6Mtu = 1280;
@@ -189,6 +195,7 @@ Deno.test("a partial checksum is completed before the packet is taken apart", ()
   }
 });
 
+// covers RFC 4821 7.4 MUST
 Deno.test("what may not be taken apart is refused when it is too long", () => {
   const harness = new IpHarness();
   const data = pattern(1600);

@@ -91,7 +91,7 @@ export class PathMtuDiscovery {
   ): boolean {
     const isIpv4 = typeof destination.address === "number";
     const current = Math.min(destination.pathMtu, linkMtu);
-    // RFC 1191 section 5: a router that does not say its MTU is helped by the next plateau.
+    // RFC 1191 section 5 (MUST): a router that does not say its MTU is helped by the next plateau.
     let mtu = said > 0 || !isIpv4 ? said : plateauBelow(Math.min(quotedBytes, current));
     // RFC 1191 section 3 (MUST): an error never makes a path MTU more.
     // RFC 8201 section 4 (MUST): nor one of IPv6.
@@ -105,6 +105,7 @@ export class PathMtuDiscovery {
     // RFC 8201 section 4 (MUST): never below the least MTU of links of IPv6: that is not believed.
     // Atomic fragments are no more: RFC 8021.
     if (!isIpv4 && mtu < ipv6.MIN_MTU) return false;
+    // RFC 1191 section 3 (MUST): a packet that was too big makes the path MTU less at once.
     this.#limit(destination, mtu);
     destination.search?.onTooBig(mtu);
     this.#counters.add(IpCounter.PATH_MTU_DECREASED);

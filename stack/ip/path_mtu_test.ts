@@ -50,6 +50,7 @@ function tooBig6(harness: IpHarness, mtu: number, length = 1500): void {
   harness.give(ipv6Packet(message, { protocol: 58 }));
 }
 
+// covers RFC 1191 3 MUST
 Deno.test("a router that says so makes the path MTU less, and paths stale", () => {
   const harness = new IpHarness();
   const flow = flowTo(harness, FAR);
@@ -116,6 +117,7 @@ Deno.test("of a very small MTU of IPv4 the least one is taken, and routers may t
 });
 
 // RFC 1191 section 5
+// covers RFC 1191 5 MUST
 Deno.test("a router that does not say its MTU is helped by the next plateau", () => {
   const harness = new IpHarness();
   tooBig(harness, 0);

@@ -31,8 +31,8 @@ export const REASSEMBLY: ReassemblyOptions = {
   packets: 256,
   fragments: 2048,
   fragmentsPerPacket: 128,
-  // RFC 8200 section 5 asks for room for packets of 1500 bytes, RFC 1122 section 3.3.2 for 576.
-  // Here there is room for the longest that there are.
+  // RFC 8200 section 5 (MUST): packets of 1500 bytes are put together.
+  // RFC 1122 section 3.3.2 (MUST): at least 576 bytes. There is room for the longest there are.
   bytes: 4 << 20,
   // RFC 1122 section 3.3.2 (SHOULD) excepted: it asks for 60 to 120 s, when identifications came
   // back after longer than that. Linux keeps fragments for 30 s.
@@ -101,7 +101,7 @@ export class Reassembler {
     const { memory } = arena;
     const at = arena.start(packet);
     const key = this.#key;
-    // RFC 791 section 3.2: source, destination, protocol and identification make the packet.
+    // RFC 791 section 3.2 (MUST): source, destination, protocol and identification make the packet.
     key[0] = ipv4.source(memory, at);
     key[1] = ipv4.destination(memory, at);
     key[2] = ipv4.protocol(memory, at) << 16 | ipv4.identification(memory, at);
@@ -127,7 +127,7 @@ export class Reassembler {
     const { memory } = arena;
     const at = arena.start(packet);
     const key = this.#key;
-    // RFC 8200 section 4.5: source, destination and identification make the packet.
+    // RFC 8200 section 4.5 (MUST): source, destination and identification make the packet.
     for (let word = 0; word < 4; word++) {
       key[word] = ipv6.sourceWord(memory, at, word);
       key[4 + word] = ipv6.destinationWord(memory, at, word);
@@ -177,6 +177,7 @@ export class Reassembler {
     assembly.codepoints |= codepoint;
     if (offset === 0) assembly.namedAt = namedAt;
     assemblies.keep(assembly, kept);
+    // RFC 1122 section 3.2.1.4 (MUST): fragments are put together.
     if (fragments.isComplete) return this.#complete(assembly);
     if (fragments.count < this.#options.fragmentsPerPacket) return NONE;
     this.#counters.add(IpCounter.DROPPED_FRAGMENT_COUNT, fragments.count);

@@ -3,7 +3,14 @@ import { SECOND } from "../environment.ts";
 import { PacketFlag } from "../packet_table.ts";
 import { randomBelow } from "../random.ts";
 import type { Ipv4Address } from "../wire/addresses.ts";
-import { IpHarness, OURS, pattern, PEER } from "../../tests/support/stack/ip.ts";
+import {
+  IpHarness,
+  OTHER_PEER,
+  OTHER_PEER_6,
+  OURS,
+  pattern,
+  PEER,
+} from "../../tests/support/stack/ip.ts";
 import {
   ipv4Fragment,
   ipv4Packet,
@@ -30,6 +37,9 @@ const FAMILIES: readonly (readonly [string, MakeFragment])[] = [
 ];
 
 for (const [family, fragment] of FAMILIES) {
+  // covers RFC 8200 5 MUST
+  // covers RFC 1122 3.3.2 MUST
+  // covers RFC 1122 3.2.1.4 MUST
   Deno.test(`${family}: fragments in any order become the packet`, () => {
     const cuts = [[0, 1000], [1000, 2000], [2000, 3000]];
     const orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
@@ -177,6 +187,8 @@ for (const [family, fragment] of FAMILIES) {
     harness.assertClean();
   });
 
+  // covers RFC 791 3.2 MUST
+  // covers RFC 8200 4.5 MUST
   Deno.test(`${family}: packets are told apart by all that makes them`, () => {
     const harness = new IpHarness();
     harness.give(fragment(DATA, 0, 1000, { identification: 1 }));
@@ -413,3 +425,17 @@ Deno.test(
     harness.assertClean();
   }),
 );
+
+// covers RFC 791 3.2 MUST
+// covers RFC 8200 4.5 MUST
+Deno.test("fragments of different senders are not put together", () => {
+  const harness = new IpHarness();
+  harness.give(ipv4Fragment(DATA, 0, 1000, { source: OTHER_PEER }));
+  harness.give(ipv4Fragment(DATA, 1000, 3000));
+  harness.give(ipv6Fragment(DATA, 0, 1000, { source: OTHER_PEER_6 }));
+  harness.give(ipv6Fragment(DATA, 1000, 3000));
+  assertEquals(harness.protocol.delivered, []);
+  assertEquals(harness.ip.reassembling.packets, 4);
+  harness.ip.clear();
+  harness.assertClean();
+});

@@ -116,6 +116,7 @@ export class Receivers {
   #askIpv4(address: number, interfaceIndex: number): number {
     const { addresses } = this.#context.links;
     if (addresses.isLocal(address, interfaceIndex)) return LOCAL;
+    // RFC 1122 section 3.3.6 (MUST): all forms of broadcast addresses are recognized.
     if (addresses.isBroadcast(address, interfaceIndex)) return BROADCAST;
     if (!addresses.isLocal(address, 0)) return FOREIGN;
     return isLinkLocal(address) ? FOREIGN : SHARED;

@@ -219,21 +219,23 @@ Deno.test("the checksum behind extension headers of IPv6 is found", () => {
 });
 
 Deno.test("when packets run out, what was made is kept and all else is released", () => {
-  const environment = makeEnvironment(1, sizeClasses({ small: 3, medium: 1, large: 1 }));
-  const { arena, packets } = environment;
-  const { offload, counts } = offloadOf(environment);
-  const packet = partialOf(environment, { payload: new Uint8Array(5000) });
-  packets.segmentation[packet] = Segmentation.TCP_IPV4;
-  packets.segmentBytes[packet] = 1000;
-  const parts: number[] = [];
-  assertEquals(
-    offload.segment(packet, { takeSegment: (part) => parts.push(part) }),
-    -Errno.ENOBUFS,
-  );
-  assertEquals(parts.length, 4);
-  assertEquals(counts().DROPPED_NO_PACKET, 1);
-  for (const part of parts) arena.release(part);
-  assertEquals(takenPackets(arena), []);
+  // Whoever is told of an error takes all of it for unsent: there is none once a part has left.
+  for (const [left, result] of [[4, 0], [1, 0], [0, -Errno.ENOBUFS]] as const) {
+    const environment = makeEnvironment(1, sizeClasses({ small: 3, medium: 1, large: 1 }));
+    const { arena, packets } = environment;
+    const { offload, counts } = offloadOf(environment);
+    const packet = partialOf(environment, { payload: new Uint8Array(5000) });
+    packets.segmentation[packet] = Segmentation.TCP_IPV4;
+    packets.segmentBytes[packet] = 1000;
+    const taken = Array.from({ length: 4 - left }, () => arena.take(100));
+    const parts: number[] = [];
+    const sink = { takeSegment: (part: number) => parts.push(part) };
+    assertEquals(offload.segment(packet, sink), result);
+    assertEquals(parts.length, left);
+    assertEquals(counts().DROPPED_NO_PACKET, 1);
+    for (const part of [...parts, ...taken]) arena.release(part);
+    assertEquals(takenPackets(arena), []);
+  }
 });
 
 Deno.test("what its columns do not fit is refused", () => {

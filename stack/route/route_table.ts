@@ -191,6 +191,7 @@ export class Routes implements RouteTable, AddressWatcher {
     const prefixes = this.#store.prefixes(number, query.destination);
     if (prefixes === null) return null;
     let dead: RouteEntry | null = null;
+    // RFC 1122 section 3.3.1.2 (MUST): the longest prefix decides; the default route has none.
     let at = this.#store.lookup(prefixes, query.destination);
     for (; at >= 0; at = prefixes.next(at)) {
       const entry = this.#store.entry(prefixes, at);
@@ -301,6 +302,7 @@ export class Routes implements RouteTable, AddressWatcher {
     // section 3.2.2.2 asks for the same.
     if (!isSameAddress(found.gateway, from)) return false;
     if (typeof gateway !== typeof destination || isMulticast(gateway)) return false;
+    // RFC 4861 section 8.1 (MUST): a redirect is good whatever prefixes say of where it leads.
     if (typeof gateway !== "number") return true;
     // RFC 1122 section 3.2.2.2 (SHOULD): the new first hop is on the link that the redirect came
     // by.

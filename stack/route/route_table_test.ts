@@ -59,6 +59,7 @@ Deno.test("prefixes of addresses are on the link, as long as an address of them 
   assertEquals(bed.counters.route.snapshot().UNREACHABLE, 2);
 });
 
+// covers RFC 1122 3.3.1.2 MUST
 Deno.test("the longest prefix is found, and of one prefix the lowest metric", () => {
   const { one, two, routes, way } = routed();
   const gateway = ipv4Of("10.0.1.9");

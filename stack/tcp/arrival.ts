@@ -89,6 +89,9 @@ function isExpected(connection: Connection, segment: Segment): boolean {
 
 /** Whether its timestamp does not say that it is old. RFC 7323 section 5.3, R1. */
 function isTimely(connection: Connection, segment: Segment): boolean {
+  // RFC 7323 section 5.2 (MUST): resets are not judged by their timestamps; nor is anything where
+  // they were not agreed on (section 3.2).
+  // RFC 7323 section 3.2 (MUST): nor is anything where timestamps were not agreed on.
   if ((connection.bits & Bit.TIMESTAMPS) === 0 || (segment.flags & RST) !== 0) return true;
   const { context } = connection;
   const { options } = segment;
@@ -103,7 +106,7 @@ function isTimely(connection: Connection, segment: Segment): boolean {
   // RFC 7323 section 5.5 (MUST): TS.Recent is out of date after 24 days of silence.
   if (connection.timestampAge > TIMESTAMP_LIFE) return true;
   if ((segment.flags & SYN) !== 0) return true;
-  // RFC 7323 section 5.3 (R1): answered by an acknowledgment, and dropped.
+  // RFC 7323 section 5.3 (MUST): R1: answered by an acknowledgment, and dropped.
   context.counters.add(TcpCounter.DROPPED_PAWS);
   answerOldSegment(connection, segment);
   return false;
@@ -114,7 +117,8 @@ function acceptTimestamp(connection: Connection, segment: Segment): void {
   if ((connection.bits & Bit.TIMESTAMPS) === 0) return;
   const { options } = segment;
   if ((options.present & OptionBit.TIMESTAMPS) === 0) return;
-  // RFC 7323 section 4.3 (2): of the segment that the next acknowledgment is about; and never back.
+  // RFC 7323 section 4.3 (MUST): (2): of the segment that the next acknowledgment is about; and
+  // never back.
   if ((segment.sequence - connection.lastAcknowledgmentSent | 0) > 0) return;
   const isNewer = (options.timestampValue - connection.timestampRecent | 0) >= 0;
   if (!isNewer && connection.timestampAge <= TIMESTAMP_LIFE) return;
@@ -144,6 +148,7 @@ function isAcceptable(connection: Connection, segment: Segment): boolean {
 function refuse(connection: Connection, segment: Segment): void {
   const { context, state } = connection;
   context.counters.add(TcpCounter.DROPPED_OUT_OF_WINDOW);
+  // RFC 5961 section 3.2 (MUST): a reset outside the window is dropped in silence.
   if ((segment.flags & RST) !== 0) return;
   const isSynAgain = (segment.flags & (SYN | ACK)) === SYN &&
     segmentStart(segment) === connection.peerInitialSequence;

@@ -112,6 +112,7 @@ Deno.test("a segment without ACK is dropped", () => {
 });
 
 // covers RFC 7323 5.3 MUST
+// covers RFC 7323 5.2 MUST
 Deno.test("a segment with an old timestamp is acknowledged and dropped", () => {
   const { script, socket } = Script.established({ options: "mss 1460 ts 1000 ecr 0" });
   script.inject("P. seq 1 ack 1 win 1000 len 5 ts 1001 ecr 0");
@@ -314,7 +315,7 @@ Deno.test("timestamps are in every segment once they are agreed on, but in reset
   script.expect("R. seq 3 no ts");
 });
 
-// covers RFC 9293 3.10.7.4 MUST-59
+// covers RFC 9293 3.10.7.4 MUST-58, MUST-59
 Deno.test("what is sent because of a segment acknowledges it, and nothing else does", () => {
   const { script, socket } = Script.established();
   socket.owner = {
@@ -342,6 +343,7 @@ Deno.test("only what brings something new confirms the next hop", () => {
 });
 
 // covers RFC 9293 3.1 MUST-5
+// covers RFC 7323 2.2 MUST
 Deno.test("options are understood in any segment", () => {
   const { script, socket } = Script.established({ options: "mss 1460 sackok ts 1 ecr 0" });
   script.inject("P. seq 1 ack 1 win 9000 len 5 mss 20 wscale 9 ts 7 ecr 0 uto 5");

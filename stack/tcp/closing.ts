@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Errno } from "../../ring/abi/errno.ts";
 import { Ready } from "../socket.ts";
 import * as tcp from "../wire/tcp.ts";
 import type { Connection } from "./connection.ts";
@@ -110,12 +111,18 @@ export function onFinished(connection: Connection): void {
  * @returns whether it did
  */
 export function abortOnData(connection: Connection, segment: Segment): boolean {
-  if ((connection.bits & Bit.ORPHAN) === 0 || segment.payloadBytes === 0) return false;
+  const { bits, state } = connection;
+  const isOrphan = (bits & Bit.ORPHAN) !== 0;
+  // As Linux: who has shut both ways is told that more came, where a closed socket tells nobody.
+  const isShut = (bits & Bit.READ_SHUT) !== 0 &&
+    (state === State.FIN_WAIT_1 || state === State.FIN_WAIT_2);
+  if (!isOrphan && !isShut || segment.payloadBytes === 0) return false;
   const behind = segment.sequence + segment.payloadBytes - connection.receiver.receiveNext | 0;
   if (behind <= 0) return false;
   // RFC 9293 section 3.6.1 (SHLD-3): data that nobody will read are answered by a reset.
   connection.context.counters.add(TcpCounter.ABORTED_ON_DATA);
-  abort(connection);
+  reset(connection);
+  end(connection, isOrphan ? 0 : Errno.ECONNRESET);
   return true;
 }
 

@@ -1,4 +1,6 @@
 import { assertEquals } from "@std/assert";
+import { Errno } from "../../ring/abi/errno.ts";
+import { Shut } from "../../ring/abi/opcodes.ts";
 import { Script } from "../../tests/support/tcp/script.ts";
 import { State } from "./states.ts";
 import { Ready } from "../socket.ts";
@@ -79,6 +81,15 @@ Deno.test("closing with data unread is told by a reset, as are data for a closed
   other.script.expect("R. seq 2");
   assertEquals(other.script.host.count("ABORTED_ON_DATA"), 1);
   other.script.network.assertNoPackets();
+});
+
+Deno.test("data for who has shut both ways reset the connection, which it is told", () => {
+  const { script, socket } = Script.established();
+  assertEquals(socket.shutdown(Shut.RDWR), 0);
+  script.expect("FP. seq 1 ack 1");
+  script.inject("P. seq 1 ack 2 win 1000 len 5");
+  script.expect("R. seq 2");
+  assertEquals(socket.takeError(), Errno.ECONNRESET);
 });
 
 Deno.test("a socket that lingers for no time resets the connection as it is closed", () => {

@@ -150,6 +150,8 @@ export class Connection extends ConnectionRecord
       allFlags |= isFirst ? firstEcnFlags(this.peerSynEcn) : receiver.ecnFlags();
       // RFC 3168 section 6.1.4 (MUST): acknowledgments without data have no ECT.
       // RFC 3168 section 6.1.5 (MUST): what is sent again has none, nor have probes of a window.
+      // RFC 3168 section 6.1.1 (MUST): ECT is set only where both ends have agreed; SYNs, which do
+      // not come by here, never have it.
       if (bytes > 0 && !isRetransmission && (bits & Bit.ECN_CAPABLE) !== 0) {
         parameters.typeOfService |= ECT_0;
       }
@@ -317,8 +319,8 @@ export class Connection extends ConnectionRecord
       sender.onPathChange(isTooBig);
     }
     sender.output();
-    // RFC 9293 section 3.10.7.4 (MUST-59): all segments that wait are dealt with before they are
-    // acknowledged.
+    // RFC 9293 section 3.10.7.4 (MUST-58, MUST-59): all segments that wait are dealt with before
+    // they are acknowledged, by one acknowledgment.
     if (receiver.isAcknowledgmentDue || (this.bits & Bit.ACKNOWLEDGMENT_DUE) !== 0) {
       this.acknowledge();
     }

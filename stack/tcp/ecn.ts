@@ -45,10 +45,12 @@ export function offeredEcnFlags(mode: EcnMode, attempts: number): number {
 export function agreeToOffer(mode: EcnMode, flags: number): number {
   if (mode === "off") return 0;
   const offer = flags & ECN_FLAGS;
+  const isClassic = offer === (CWR | ECE);
   // RFC 9768 section 3.1.2 (MUST): all three flags ask for accurate ECN, two for that of RFC 3168.
-  if (offer === ECN_FLAGS && mode !== "classic") return Bit.ECN_ACCURATE | Bit.ECN_CAPABLE;
-  if (offer === (CWR | ECE) || offer === ECN_FLAGS) return Bit.ECN_CLASSIC | Bit.ECN_CAPABLE;
-  return 0;
+  // RFC 9768 section 3.1.3 (MUST): any other combination is taken for an offer of accurate ECN.
+  const isAccurate = offer !== 0 && !isClassic;
+  if (isAccurate && mode !== "classic") return Bit.ECN_ACCURATE | Bit.ECN_CAPABLE;
+  return isClassic || offer === ECN_FLAGS ? Bit.ECN_CLASSIC | Bit.ECN_CAPABLE : 0;
 }
 
 /**
@@ -60,7 +62,7 @@ export function agreeToOffer(mode: EcnMode, flags: number): number {
 export function answeredEcnFlags(bits: number, ecn: number): number {
   // RFC 9768 section 3.1.2 (MUST): the answer reflects the code point of the SYN.
   if ((bits & Bit.ECN_ACCURATE) !== 0) return FEEDBACK[ecn];
-  // RFC 3168 section 6.1.1: ECE alone answers a SYN with both flags.
+  // RFC 3168 section 6.1.1 (MUST): ECE alone answers a SYN with both flags, and only such a one.
   return (bits & Bit.ECN_CLASSIC) !== 0 ? ECE : 0;
 }
 

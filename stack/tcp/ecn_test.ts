@@ -18,9 +18,8 @@ function accept(
 
 // covers RFC 3168 6.1.1 MUST
 Deno.test("two flags of a SYN ask for ECN of RFC 3168, and one answers", () => {
-  accept("SEW seq 0 win 1000", "S.E seq 0 ack 1 ip no".replace("S.E", "SE."));
+  accept("SEW seq 0 win 1000", "SE. seq 0 ack 1 ip no");
   accept("SEW seq 0 win 1000", "S. seq 0 ack 1", { settings: { ecn: "off" } });
-  accept("SE seq 0 win 1000", "S. seq 0 ack 1");
 });
 
 // covers RFC 9768 3.1.2 MUST
@@ -31,6 +30,15 @@ Deno.test("three flags ask for accurate ECN, and the answer tells how the SYN wa
   }
   // Who wants that of RFC 3168 only says so.
   accept("SEWA seq 0 win 1000", "SE. seq 0 ack 1", { settings: { ecn: "classic" } });
+});
+
+// covers RFC 9768 3.1.3 MUST
+Deno.test("other combinations of the three flags are taken for an offer of accurate ECN", () => {
+  for (const flags of ["SE", "SW", "SA", "SEA", "SWA"]) {
+    accept(`${flags} seq 0 win 1000 ip no`, "SW. seq 0 ack 1");
+  }
+  // Who wants that of RFC 3168 only knows none of them.
+  accept("SE seq 0 win 1000", "S. seq 0 ack 1", { settings: { ecn: "classic" } });
 });
 
 // covers RFC 9768 3.1.4.1 SHOULD

@@ -69,6 +69,7 @@ export class FastOpenCache {
   remember(remote: IpAddress, cookie: Uint8Array, segment: number): void {
     const server = this.#take(remote);
     server.cookie = cookie.slice();
+    // RFC 7413 section 4.1.3 (MUST): clients keep the cookies of servers, with the MSS.
     server.segment = segment;
   }
 

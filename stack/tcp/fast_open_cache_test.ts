@@ -9,6 +9,7 @@ function setUp(capacity: number): { cache: FastOpenCache; environment: { now: nu
   return { cache: new FastOpenCache(environment, capacity, 1000), environment };
 }
 
+// covers RFC 7413 4.1.3 MUST
 Deno.test("cookies of both families are remembered, with the size that was announced", () => {
   const { cache } = setUp(4);
   cache.remember(7, COOKIE, 1400);

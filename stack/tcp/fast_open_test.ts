@@ -111,6 +111,7 @@ Deno.test("a server gives cookies to those who ask, and takes data from those wh
   assertEquals([socket.state, socket.unacknowledged], [State.ESTABLISHED, 0]);
 });
 
+// covers RFC 7413 4.2.2 MUST
 Deno.test("the data of a SYN with a wrong cookie are ignored, and it is given a good one", () => {
   const { script, listener, cookie } = server(5);
   script.peerPort = 2;

@@ -89,7 +89,8 @@ export class HalfOpen implements Entry {
       this.timestampRecent,
     );
     if (this.givesCookie) {
-      // RFC 7413 section 4.1.2: the answer has the cookie that was asked for.
+      // RFC 7413 section 4.1.2 (MUST): the answer has the cookie that was asked for: of the
+      // client's address, by a key that nobody knows and that changes.
       const cookie = context.fastOpenCookies.make(flow);
       putCookie(writer.options, cookie);
       context.counters.add(TcpCounter.FAST_OPEN_COOKIES_SENT);
@@ -250,7 +251,7 @@ export class HalfOpen implements Entry {
   #isTimely(segment: Segment): boolean {
     if ((this.bits & Bit.TIMESTAMPS) === 0 || (segment.flags & RST) !== 0) return true;
     const { options } = segment;
-    // RFC 7323 section 5.3 (R1): the SYN's timestamp is the first one to compare with.
+    // RFC 7323 section 5.3 (MUST): R1: the SYN's timestamp is the first one to compare with.
     return (options.present & OptionBit.TIMESTAMPS) === 0 ||
       (options.timestampValue - this.timestampRecent | 0) >= 0;
   }

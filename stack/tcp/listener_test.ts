@@ -229,6 +229,8 @@ Deno.test("a listener of IPv6 takes IPv4 as well, unless it is told not to", () 
 });
 
 // covers RFC 4987 3.6 MUST
+// covers RFC 7323 2.5 MUST
+// covers RFC 7323 2.2 MUST
 Deno.test("when the queue is full, SYNs are answered by cookies, which become connections", () => {
   const script = new Script();
   const listener = script.listen(0);

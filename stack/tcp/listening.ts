@@ -132,6 +132,8 @@ function learn(listener: Listener, half: HalfOpen, segment: Segment): void {
   const { context, configuration } = listener;
   const { options } = segment;
   const { settings, secrets, environment } = context;
+  // RFC 7323 section 2.5 (MUST): what only one SYN has is not used; our answer has only what the
+  // SYN had.
   half.bits = common(offer(context), options) | agreeToOffer(settings.ecn, segment.flags);
   half.peerMaximumSegment = announcedBy(options, half);
   half.announcedSegment = segmentToAnnounce(context, half.flow, configuration);
@@ -142,6 +144,7 @@ function learn(listener: Listener, half: HalfOpen, segment: Segment): void {
   half.sentAt = environment.now;
   if ((half.bits & Bit.SCALING) !== 0) {
     half.windowScale = listener.windowScale;
+    // RFC 7323 section 2.2 (MUST): only that of the SYN counts; the option means nothing elsewhere.
     half.peerWindowScale = options.windowScale;
   }
   if ((half.bits & Bit.TIMESTAMPS) !== 0) half.timestampRecent = options.timestampValue;
@@ -188,6 +191,7 @@ function openAtOnce(listener: Listener, half: HalfOpen, segment: Segment): void 
   if (half.givesCookie) connection.bits |= Bit.FAST_OPEN;
   listener.fastOpenPending++;
   connection.sender.agree(agreementOf(connection, segment));
+  // RFC 7413 section 4.2.2 (MUST): with a good cookie the data of the SYN are passed on at once.
   if (segment.payloadBytes > 0) connection.receiver.onPayload(segment);
   sendSyn(connection);
   armSyn(connection);
@@ -196,7 +200,7 @@ function openAtOnce(listener: Listener, half: HalfOpen, segment: Segment): void 
   listener.notify();
 }
 
-/** Answers a SYN and remembers nothing of it. RFC 4987 section 3.6. */
+/** Answers a SYN and remembers nothing of it. */
 function answerByCookie(listener: Listener, half: HalfOpen, segment: Segment): void {
   const { counters, environment, synCookies } = listener.context;
   counters.add(TcpCounter.COOKIES_SENT);
@@ -207,6 +211,7 @@ function answerByCookie(listener: Listener, half: HalfOpen, segment: Segment): v
     half.bits = half.bits & ~Bit.ECN_ACCURATE | Bit.ECN_CLASSIC;
   }
   const peerSequence = segment.sequence - 1 | 0;
+  // RFC 4987 section 3.6 (MUST): it leaves no state: all that is needed is in the number.
   half.initialSequence = synCookies.sequence(half.flow, peerSequence, half.peerMaximumSegment);
   const { timestampClock } = listener.context.secrets;
   const stamp = synCookies.timestamp(timestampClock, half.bits, half.peerWindowScale);

@@ -169,6 +169,7 @@ export function putSynOptions(
     // RFC 7323 section 2.3 (MUST): 14 is the largest shift.
     options.windowScale = Math.min(windowScale, MAX_WINDOW_SCALE);
   }
+  // RFC 2018 section 2 (MUST): SACK is permitted by SYNs, and by no other segment.
   if ((bits & Bit.SACK) !== 0) options.present |= OptionBit.SACK_PERMITTED;
   if ((bits & Bit.TIMESTAMPS) !== 0) {
     options.present |= OptionBit.TIMESTAMPS;

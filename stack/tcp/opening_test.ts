@@ -44,6 +44,7 @@ Deno.test("TCP_SYNCNT says how often a SYN is sent again", () => {
 
 // covers RFC 9293 3.7.1 MUST-14, MUST-65, MUST-67, SHLD-5
 // covers RFC 7323 2.3 MUST
+// covers RFC 2018 2 MUST
 Deno.test("a SYN offers everything, and no other segment has an MSS", () => {
   const script = new Script();
   const socket = script.connect();
@@ -82,6 +83,7 @@ Deno.test("segments are as long as the peer, the path and the option TCP_MAXSEG 
 });
 
 // covers RFC 7323 2.5 MUST
+// covers RFC 7323 3.2 MUST
 Deno.test("nothing is used that only one SYN has", () => {
   const { script, socket } = Script.established({ options: "mss 1460", window: 65535 });
   script.host.write(socket, "x");
@@ -94,6 +96,9 @@ Deno.test("nothing is used that only one SYN has", () => {
   other.script.host.write(other.socket, new Uint8Array(300));
   // The window is 100 bytes, not 12800.
   other.script.expect("P. seq 1 len 100 no ts");
+  // Nor is a timestamp that nobody agreed on.
+  other.script.inject("P. seq 1 ack 1 win 100 len 5 ts -5 ecr 0");
+  assertEquals(other.socket.available, 5);
 });
 
 // covers RFC 7323 2.2 MUST

@@ -30,6 +30,7 @@ export function ipHeaderBytes(flow: Flow): number {
 
 /** The MSS of a peer that does not say. RFC 9293 section 3.7.1 (MUST-15). */
 export function defaultSegment(flow: Flow): number {
+  // RFC 9293 section 3.7.1 (MUST-15): without an MSS option 536 is assumed, or 1220.
   return typeof flow.remote === "number" ? DEFAULT_SEGMENT_IPV4 : DEFAULT_SEGMENT_IPV6;
 }
 

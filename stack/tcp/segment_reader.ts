@@ -67,6 +67,7 @@ export class SegmentReader {
       }
     }
     const { segment } = this;
+    // RFC 9293 section 3.1 (MUST-5): options are read in every segment.
     if (scan(memory, at, header, segment.options) !== Fault.NONE) {
       // RFC 9293 section 3.1 (MUST-7): an option that is cut off is survived; the rest of it
       // counts.

@@ -6,17 +6,16 @@
  */
 
 import { Errno } from "../../ring/abi/errno.ts";
-import { Sock, SockOpt } from "../../ring/abi/opcodes.ts";
-import { Protocol } from "../wire/numbers.ts";
+import { SockOpt } from "../../ring/abi/opcodes.ts";
 import { fixedOption } from "../datagram/fixed_options.ts";
-import { isMembershipOption } from "../datagram/membership_options.ts";
+import { DELAYS, intBytes, key, SPECIAL_GETTERS } from "./option_getters.ts";
+import { isInverted, NEEDS_A_BYTE, ofGroups } from "./group_options.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Connection } from "./connection.ts";
 import type { TcpContext } from "./context.ts";
-import { Ipv4Name, Ipv6Name, SocketName, TcpName } from "./option_names.ts";
+import { Ipv4Name, SocketName, TcpName } from "./option_names.ts";
 import { MAXIMUM_HOPS, type OptionRow, optionRow, Phase } from "./option_rows.ts";
 import { State } from "./states.ts";
-import { tcpInfo } from "./tcp_info.ts";
 
 const { SOL_SOCKET, SOL_IP, IPPROTO_IPV6, IPPROTO_TCP } = SockOpt;
 
@@ -24,15 +23,7 @@ const INT_BYTES = 4;
 const LINGER_BYTES = 8;
 const SECOND = 1_000_000;
 const INT_MAXIMUM = 2 ** 31 - 1;
-const AF_INET = 2;
-const AF_INET6 = 10;
-const DEFAULT_HOPS = 64;
-const DEFAULT_SEGMENT = 536;
 const NAME_BYTES = 16;
-/** A switch beside those of `option_rows.ts`: TCP_QUICKACK was turned off. */
-const DELAYS = 1 << 25;
-/** Every struct about a group that names a source, or is of IPv6, is at least as long. */
-const LEAST_MEMBERSHIP = 12;
 /** Linux' `SOCK_MIN_RCVBUF` and `SOCK_MIN_SNDBUF`, and what `SO_RCVBUF` can be set to at most. */
 const MINIMUM_RECEIVE_BUFFER = 2304;
 const MINIMUM_SEND_BUFFER = 4608;
@@ -119,35 +110,9 @@ export function getSocketOption(
   return SPECIAL_GETTERS.get(key(level, name))?.(host) ?? -Errno.ENOPROTOOPT;
 }
 
-/** Options of IPv4 that may not go without a value. */
-const NEEDS_A_BYTE: readonly number[] = [
-  SockOpt.IP_TTL,
-  SockOpt.IP_MULTICAST_LOOP,
-  SockOpt.IP_MULTICAST_ALL,
-  Ipv4Name.FREE_BIND,
-];
-
-/** Why an option of groups cannot be set, 0 where it is another one: streams have no groups. */
-function ofGroups(level: number, name: number, length: number): number {
-  if (level !== SOL_IP && level !== IPPROTO_IPV6) return 0;
-  if (level === SOL_IP && (name === SockOpt.IP_MULTICAST_IF || name === SockOpt.IP_MULTICAST_TTL)) {
-    return -Errno.EINVAL;
-  }
-  if (!isMembershipOption(level, name) || name === SockOpt.IPV6_MULTICAST_IF) return 0;
-  const isOwn = name === SockOpt.IP_ADD_MEMBERSHIP || name === SockOpt.IP_DROP_MEMBERSHIP;
-  if (level === SOL_IP && isOwn) return -Errno.EPROTO;
-  return length < LEAST_MEMBERSHIP ? -Errno.EINVAL : -Errno.EPROTO;
-}
-
 function isKnownLevel(host: OptionHost, level: number): boolean {
   return level === SOL_SOCKET || level === SOL_IP || level === IPPROTO_TCP ||
     level === IPPROTO_IPV6 && host.isIpv6;
-}
-
-/** Whether a switch is on from the start; Linux' sockets of IPv6 begin without IP_MULTICAST_ALL. */
-function isInverted({ isIpv6 }: OptionHost, row: OptionRow): boolean {
-  const isOfGroups = row.level === SOL_IP && row.name === SockOpt.IP_MULTICAST_ALL;
-  return row.isInverted === true && !(isOfGroups && isIpv6);
 }
 
 function setRow(host: OptionHost, row: OptionRow, value: number): number {
@@ -164,11 +129,6 @@ function setRow(host: OptionHost, row: OptionRow, value: number): number {
 }
 
 type Setter = (host: OptionHost, number: number, value: Uint8Array) => number;
-type Getter = (host: OptionHost) => Uint8Array | number;
-
-function key(level: number, name: number): number {
-  return level << 16 | name & 0xffff;
-}
 
 const SPECIAL_SETTERS: ReadonlyMap<number, Setter> = new Map<number, Setter>([
   [key(SOL_SOCKET, SockOpt.SO_LINGER), setLinger],
@@ -276,103 +236,6 @@ const SPECIAL_SETTERS: ReadonlyMap<number, Setter> = new Map<number, Setter>([
   }],
 ]);
 
-const SPECIAL_GETTERS: ReadonlyMap<number, Getter> = new Map<number, Getter>([
-  [key(SOL_SOCKET, SockOpt.SO_TYPE), () => intBytes(Sock.STREAM)],
-  [key(SOL_SOCKET, SockOpt.SO_PROTOCOL), () => intBytes(Protocol.TCP)],
-  [key(SOL_SOCKET, SockOpt.SO_DOMAIN), ({ isIpv6 }) => intBytes(isIpv6 ? AF_INET6 : AF_INET)],
-  [key(SOL_SOCKET, SockOpt.SO_ERROR), (host) => intBytes(host.takeError())],
-  [key(SOL_SOCKET, SockOpt.SO_ACCEPTCONN), ({ state }) => intBytes(Number(state === State.LISTEN))],
-  [key(SOL_SOCKET, SockOpt.SO_LINGER), ({ configuration }) => {
-    const bytes = new Uint8Array(LINGER_BYTES);
-    bytes.set(intBytes(Number(configuration.linger >= 0)));
-    bytes.set(intBytes(configuration.lingerSeconds), INT_BYTES);
-    return bytes;
-  }],
-  [key(SOL_SOCKET, SockOpt.SO_SNDBUF), ({ configuration, connection, context }) => {
-    const limit = connection?.sender.bufferLimit ?? context.defaultBuffers.send;
-    return intBytes(2 * (configuration.sendBuffer || limit));
-  }],
-  [key(SOL_SOCKET, SockOpt.SO_RCVBUF), ({ configuration, connection, context }) => {
-    const limit = connection?.receiver.bufferLimit ?? context.defaultBuffers.receive;
-    return intBytes(2 * (configuration.receiveBuffer || limit));
-  }],
-  [
-    key(SOL_SOCKET, SocketName.RECEIVE_LOW_WATER),
-    ({ configuration }) => intBytes(configuration.receiveLowWater),
-  ],
-  [key(SOL_SOCKET, SocketName.SEND_LOW_WATER), () => intBytes(1)],
-  [
-    key(SOL_SOCKET, SocketName.MAX_PACING_RATE),
-    ({ configuration }) =>
-      intBytes(configuration.maximumPacingRate === Infinity ? -1 : configuration.maximumPacingRate),
-  ],
-  [key(SOL_SOCKET, SocketName.COOKIE), ({ cookie }) => {
-    const bytes = new Uint8Array(2 * INT_BYTES);
-    bytes.set(intBytes(cookie));
-    return bytes;
-  }],
-  [key(SOL_SOCKET, SockOpt.SO_BINDTODEVICE), ({ context, configuration }) => {
-    const device = context.interfaces.get(configuration.device);
-    return device === undefined ? new Uint8Array(0) : textBytes(`${device.name}\0`);
-  }],
-  [
-    key(SOL_SOCKET, SocketName.BIND_TO_INTERFACE),
-    ({ configuration }) => intBytes(configuration.device),
-  ],
-  [key(IPPROTO_TCP, SockOpt.TCP_MAXSEG), segmentBytes],
-  [
-    key(IPPROTO_TCP, TcpName.LINGER2),
-    ({ configuration: { finWait2 } }) => intBytes(finWait2 < 0 ? -1 : finWait2 / SECOND),
-  ],
-  [
-    key(IPPROTO_TCP, SockOpt.TCP_DEFER_ACCEPT),
-    ({ configuration }) => intBytes(configuration.deferAccept / SECOND),
-  ],
-  [
-    key(IPPROTO_TCP, TcpName.WINDOW_CLAMP),
-    ({ configuration }) => intBytes(configuration.windowClamp),
-  ],
-  [
-    key(IPPROTO_TCP, SockOpt.TCP_QUICKACK),
-    ({ connection, configuration: { switches } }) =>
-      intBytes(Number(connection?.receiver.quickAcknowledgment ?? (switches & DELAYS) === 0)),
-  ],
-  [
-    key(IPPROTO_TCP, SockOpt.TCP_FASTOPEN),
-    ({ configuration }) => intBytes(configuration.fastOpenQueue),
-  ],
-  [key(IPPROTO_TCP, TcpName.FAST_OPEN_KEY), ({ context }) => context.fastOpenCookies.keyBytes()],
-  [
-    key(IPPROTO_TCP, TcpName.TIMESTAMP),
-    ({ connection, context }) =>
-      intBytes(connection?.timestampNow ?? context.secrets.timestampClock),
-  ],
-  [key(IPPROTO_TCP, TcpName.ULP), () => new Uint8Array(0)],
-  [key(SOL_IP, Ipv4Name.OPTIONS), () => new Uint8Array(0)],
-  [key(SOL_IP, Ipv4Name.UNICAST_INTERFACE), () => intBytes(0)],
-  [key(IPPROTO_TCP, SockOpt.TCP_INFO), ({ state, connection }) => tcpInfo(state, connection)],
-  [key(IPPROTO_TCP, SockOpt.TCP_CONGESTION), ({ configuration }) => {
-    const bytes = new Uint8Array(NAME_BYTES);
-    bytes.set(textBytes(configuration.congestionControl).subarray(0, NAME_BYTES - 1));
-    return bytes;
-  }],
-  [key(SOL_IP, SockOpt.IP_TOS), ({ configuration }) => intBytes(configuration.typeOfService)],
-  [
-    key(SOL_IP, SockOpt.IP_TTL),
-    ({ configuration }) => intBytes(configuration.timeToLive || DEFAULT_HOPS),
-  ],
-  [key(SOL_IP, Ipv4Name.MTU), pathMtu],
-  [key(IPPROTO_IPV6, Ipv6Name.MTU), pathMtu],
-  [
-    key(IPPROTO_IPV6, SockOpt.IPV6_UNICAST_HOPS),
-    ({ configuration }) => intBytes(configuration.hopLimit || DEFAULT_HOPS),
-  ],
-  [
-    key(IPPROTO_IPV6, SockOpt.IPV6_TCLASS),
-    ({ configuration }) => intBytes(configuration.trafficClass),
-  ],
-]);
-
 function setLinger(host: OptionHost, isOn: number, value: Uint8Array): number {
   if (value.length < LINGER_BYTES) return -Errno.EINVAL;
   const configuration = host.change();
@@ -410,17 +273,6 @@ function bindToDevice(host: OptionHost, index: number): number {
   return host.onChanged(SOL_SOCKET, SockOpt.SO_BINDTODEVICE);
 }
 
-function segmentBytes({ configuration, connection, state }: OptionHost): Uint8Array {
-  const isIdle = state === State.CLOSED || state === State.LISTEN;
-  if (isIdle && configuration.maximumSegment > 0) return intBytes(configuration.maximumSegment);
-  return intBytes(connection === null ? DEFAULT_SEGMENT : connection.payloadBase);
-}
-
-function pathMtu({ connection }: OptionHost): Uint8Array | number {
-  const mtu = connection?.flow.path?.mtu ?? 0;
-  return mtu === 0 ? -Errno.ENOTCONN : intBytes(mtu);
-}
-
 /** What `SO_SNDBUF` and its like ask for, in bytes of payload: Linux shows it doubled. */
 function bufferOf(asked: number, minimum: number, maximum: number): number {
   // Linux compares without a sign.
@@ -439,15 +291,6 @@ function deferredSeconds(seconds: number): number {
   return sum;
 }
 
-/** An int as it lies in memory: little-endian, as all machines here are. */
-function intBytes(value: number): Uint8Array {
-  return Uint8Array.of(value, value >> 8, value >> 16, value >> 24);
-}
-
 function intOf(value: Uint8Array, at = 0): number {
   return value[at] | value[at + 1] << 8 | value[at + 2] << 16 | value[at + 3] << 24;
-}
-
-function textBytes(text: string): Uint8Array {
-  return Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 }

@@ -185,7 +185,8 @@ export class Tcp implements TransportProtocol, TcpContext {
   }
 
   /**
-   * See `TransportProtocol`. RFC 5927 section 4.1 (SHOULD): only what is on its way is believed.
+   * See `TransportProtocol`.
+   * RFC 5927 section 4.1 (SHOULD): only what is on its way is believed.
    */
   admitsError(error: IcmpError): boolean {
     const entry = this.#findQuoted(error);

@@ -25,6 +25,7 @@ export function putUserTimeout(
   settings: TcpSettings,
   { userTimeout }: Configuration,
 ): void {
+  // RFC 5482 section 3.1 (MUST): ENABLED: the option is sent only where it is wanted.
   if (!settings.userTimeoutOption || userTimeout === 0) return;
   const seconds = Math.ceil(userTimeout / SECOND);
   options.present |= OptionBit.USER_TIMEOUT;
@@ -45,7 +46,8 @@ export function toldTimeout(options: TcpOptions): number {
 /** The other end has told its timeout. */
 export function adoptUserTimeout(connection: Connection, told: number): void {
   const { settings } = connection.context;
-  // RFC 5482 section 3.1: CHANGEABLE, until a program chooses for itself.
+  // RFC 5482 section 3.1 (MUST): CHANGEABLE, until a program chooses for itself; and ignored where
+  // the option is not wanted.
   if (told === 0 || !settings.userTimeoutOption || connection.configuration.userTimeout > 0) return;
   // RFC 5482 section 3.1 (MUST): USER_TIMEOUT = min(U_LIMIT, max(REMOTE_UTO, L_LIMIT)).
   connection.sender.userTimeout = Math.min(UPPER_LIMIT, Math.max(told, LOWER_LIMIT));

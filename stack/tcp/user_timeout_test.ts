@@ -12,6 +12,7 @@ function milliseconds(value: number): Uint8Array {
 }
 
 // covers RFC 5482 3 MUST
+// covers RFC 5482 3.1 MUST
 Deno.test("a timeout that a program chose is told with the SYN, in seconds or minutes", () => {
   for (const [timeout, told] of [[1500, 2], [40_000_000, 0x8000 | 667]]) {
     const script = new Script({ settings });

@@ -130,6 +130,7 @@ export class Udp implements TransportProtocol {
     const { environment: { arena, packets } } = this.#context;
     const { memory } = arena;
     const at = packets.transport[packet];
+    // RFC 768 section Fields (MUST): a checksum of zero is none.
     if (!udp.hasChecksum(memory, at)) {
       // RFC 8200 section 8.1 (MUST): over IPv6 there is a checksum, or the datagram is discarded,
       // unless its port was told that tunnels send it such (RFC 6935 section 5).

@@ -151,7 +151,6 @@ export class UdpSocket extends DatagramSocket {
   ): number {
     if (this.isClosed) return -Errno.EBADF;
     if ((flags & Msg.OOB) !== 0) return -Errno.EOPNOTSUPP;
-    if (this.isShutForSending) return -Errno.EPIPE;
     if (parameters.address !== null && parameters.port === 0) return -Errno.EINVAL;
     const bytes = rangesBytes(ranges, count);
     if (this.#corked !== null) {
@@ -165,6 +164,8 @@ export class UdpSocket extends DatagramSocket {
     if (typeof way === "number") return way;
     const error = this.takeError();
     if (error !== 0) return -error;
+    // Linux: that it was shut is seen last, where memory is taken.
+    if (this.isShutForSending) return -Errno.EPIPE;
     if (!this.hasRoom()) return this.waitForRoom(false);
     this.fillParameters(way, parameters);
     const segmentBytes = parameters.segmentBytes || this.options.values[Slot.SEGMENT];
@@ -228,7 +229,10 @@ export class UdpSocket extends DatagramSocket {
   }
 
   #isOffloaded({ path, remote }: Flow, bytes: number): boolean {
-    return path !== null && path.offloadBytes >= headerBytes(remote) + udp.HEADER_BYTES + bytes;
+    if (path === null) return false;
+    // What stays within the stack is never taken apart: its receiver is told where the pieces end.
+    return path.isLocal ||
+      path.offloadBytes >= headerBytes(remote) + udp.HEADER_BYTES + bytes;
   }
 
   #hasChecksum({ remote }: Flow): boolean {

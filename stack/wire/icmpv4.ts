@@ -162,7 +162,7 @@ export function check(packets: PacketBytes, at: number, length: number): Fault {
       if (length < TIMESTAMP.SIZE) return Fault.ICMPV4_TOO_SHORT;
       return view.getUint8(at + ICMP.CODE) === 0 ? Fault.NONE : Fault.ICMPV4_CODE;
     default:
-      // RFC 1122 section 3.2.2: a message of unknown type MUST be silently discarded.
+      // RFC 1122 section 3.2.2 (MUST): messages of unknown types are dropped in silence.
       return Fault.ICMPV4_TYPE;
   }
 }

@@ -118,7 +118,8 @@ export function check(packets: PacketBytes, at: number, length: number): Fault {
   if (kind === Type.ECHO_REQUEST || kind === Type.ECHO_REPLY) {
     return packets.view.getUint8(at + ICMP.CODE) === 0 ? Fault.NONE : Fault.ICMPV6_CODE;
   }
-  // RFC 4443 section 2.4 (b): an unknown informational message MUST be silently discarded.
+  // RFC 4443 section 2.4 (MUST): (b) messages of unknown types that are no errors are dropped in
+  // silence.
   return isNeighborDiscovery(kind) || isListenerDiscovery(kind) ? Fault.NONE : Fault.ICMPV6_TYPE;
 }
 

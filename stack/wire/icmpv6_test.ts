@@ -117,6 +117,7 @@ Deno.test("messages survive the wire", () => {
   });
 });
 
+// covers RFC 4443 2.4 MUST
 Deno.test("each way in which a message is bad has its name", () => {
   const judge = (name: string, edits: Record<number, number>, length?: number) => {
     const tshark = golden(name);

@@ -98,7 +98,7 @@ export function check(
     case Type.REPORT_V3:
       return checkRecords(packets, at, length);
     default:
-      // RFC 3376 section 4: unrecognized message types MUST be silently ignored.
+      // RFC 3376 section 4 (MUST): messages of unknown types are dropped in silence.
       return Fault.IGMP_TYPE;
   }
 }
@@ -151,6 +151,7 @@ export function group(packets: PacketBytes, at: number): Ipv4Address {
 
 /** Judges the checksum of a message, which is over all of its bytes. RFC 3376 section 4.1.2. */
 export function verify(summer: Checksummer, at: number, length: number): Fault {
+  // RFC 3376 section 4.1.2 (MUST): nothing is looked at whose checksum is wrong.
   return complement(summer.sum(at, length)) === 0 ? Fault.NONE : Fault.IGMP_CHECKSUM;
 }
 

@@ -17,6 +17,7 @@ function parseGolden(tshark: Golden): igmp.IgmpMessage {
   return igmp.parse(packets, at, bytes.length - at);
 }
 
+// covers RFC 3376 4.1.2 MUST
 Deno.test("golden messages are written and summed up the same", () => {
   assertEquals(goldens("igmp").length, 6);
   for (const tshark of goldens("igmp")) {
@@ -100,6 +101,7 @@ Deno.test("a query's length and time tell its version, and what is between is no
   }
 });
 
+// covers RFC 3376 4 MUST
 Deno.test("each way in which a message is bad has its name", () => {
   assertEquals(judge([0x11, 0, 0, 0, 0, 0, 0]), "IGMP_TOO_SHORT");
   assertEquals(judge([0x13, 0, 0, 0, ...GROUP]), "IGMP_TYPE");

@@ -175,6 +175,8 @@ function checkOption(packets: PacketBytes, at: number, length: number, into: Ipv
       if (length !== ROUTER_ALERT.SIZE) return Fault.IPV4_OPTION_LENGTH;
       into.routerAlert = view.getUint16(at + ROUTER_ALERT.VALUE);
   }
+  // RFC 1122 section 3.2.1.8 (MUST): options that are not known are ignored in silence.
+  // RFC 9293 section 3.9.2.1 (MUST-50): TCP asks for the same.
   return Fault.NONE;
 }
 

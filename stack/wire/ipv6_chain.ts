@@ -144,6 +144,7 @@ function walkAll(packets: PacketBytes, ipAt: number, into: Ipv6Chain): Fault {
     if (bytes === 0) return Fault.IPV6_EXTENSION_TRUNCATED;
     const fault = enter(packets, ipAt, bytes, into);
     if (fault !== Fault.NONE) return fault;
+    // RFC 8200 section 4 (MUST): extension headers are taken in their order, as each one says.
     into.protocol = packets.view.getUint8(at + EXTENSION.NEXT_HEADER);
     into.nextHeaderAt = at + EXTENSION.NEXT_HEADER;
     into.payloadAt = at + bytes;
@@ -167,7 +168,8 @@ function enter(packets: PacketBytes, ipAt: number, bytes: number, into: Ipv6Chai
   const at = into.payloadAt;
   switch (into.protocol) {
     case Protocol.HOP_BY_HOP:
-      // RFC 8200 section 4.1: it is restricted to appear immediately after an IPv6 header only.
+      // RFC 8200 section 4.1 (MUST): hop-by-hop options come first or not at all; others in any
+      // order.
       if (at !== ipAt + HEADER_BYTES) return Fault.IPV6_HOP_BY_HOP_NOT_FIRST;
       into.hopByHopAt = at;
       return walkOptions(packets, ipAt, at, bytes, into);
@@ -190,7 +192,8 @@ function enter(packets: PacketBytes, ipAt: number, bytes: number, into: Ipv6Chai
       into.moreFragments =
         (packets.view.getUint8(at + FRAGMENT.OFFSET_MORE + 1) & MORE_FRAGMENTS) !== 0;
       into.identification = packets.view.getInt32(at + FRAGMENT.IDENTIFICATION);
-      // RFC 6946: what is whole in one fragment is processed at once, apart from all others.
+      // RFC 8200 section 4.5 (MUST): what is whole in one fragment is a whole packet by itself, as
+      // RFC 6946 has it.
       into.isFragment = into.moreFragments || into.fragmentOffset > 0;
       return Fault.NONE;
   }

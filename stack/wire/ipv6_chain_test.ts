@@ -92,6 +92,7 @@ const { HOP_BY_HOP, DESTINATION_OPTIONS, ROUTING, FRAGMENT, NONE, TCP, UDP } = P
 /** Options of 8 bytes that are nothing but padding. */
 const padding = (next: number) => [next, 0, 1, 4, 0, 0, 0, 0];
 
+// covers RFC 8200 4.1 MUST
 Deno.test("hop-by-hop options stand first or are a fault of the byte that names them", () => {
   assertEquals(judge(HOP_BY_HOP, [padding(NONE)]), ["NONE", 0]);
   assertEquals(judge(HOP_BY_HOP, [padding(DESTINATION_OPTIONS), padding(NONE)]), ["NONE", 0]);
@@ -105,6 +106,8 @@ Deno.test("hop-by-hop options stand first or are a fault of the byte that names 
   );
 });
 
+// covers RFC 8200 4.1 MUST
+// covers RFC 8200 4 MUST
 Deno.test("other headers come in any order, but not without end", () => {
   const routing = (next: number) => [next, 0, 0, 0, 0, 0, 0, 0];
   const order = [routing(DESTINATION_OPTIONS), padding(ROUTING), routing(DESTINATION_OPTIONS)];
@@ -191,6 +194,7 @@ Deno.test("fragments are judged by length, place and what they begin with", () =
   );
 });
 
+// covers RFC 8200 4.5 MUST
 Deno.test("what is whole in one fragment is no fragment", () => {
   const found = new chain.Ipv6Chain();
   const packets = packet(FRAGMENT, [[DESTINATION_OPTIONS, 0, 0, 0, 1, 2, 3, 4], padding(NONE)]);

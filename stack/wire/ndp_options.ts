@@ -123,7 +123,7 @@ export function checkOptions(packets: PacketBytes, at: number, end: number): Fau
     if (options === MAX_OPTIONS) return Fault.NDP_TOO_MANY_OPTIONS;
     if (end - next < UNIT_BYTES) return Fault.NDP_OPTION_LENGTH;
     const bytes = packets.view.getUint8(next + OPTION.LENGTH) * UNIT_BYTES;
-    // RFC 4861 section 4.6: a message with an option of length zero MUST be silently discarded.
+    // RFC 4861 section 4.6 (MUST): a message with an option of no length is dropped in silence.
     if (bytes === 0 || bytes > end - next) return Fault.NDP_OPTION_LENGTH;
     next += bytes;
   }
@@ -141,6 +141,7 @@ export function checkOptions(packets: PacketBytes, at: number, end: number): Fau
  */
 export function findOption(packets: PacketBytes, at: number, end: number, type: number): number {
   for (let next = at; next < end;) {
+    // RFC 4861 section 4.6 (MUST): options that are not known are passed over.
     if (packets.view.getUint8(next) === type) return next;
     next += packets.view.getUint8(next + OPTION.LENGTH) * UNIT_BYTES;
   }

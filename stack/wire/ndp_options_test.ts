@@ -49,6 +49,7 @@ Deno.test("an option whose length is not one of its type is unknown", () => {
   assertEquals(parse(25, 3, ...zeros(22))[0].option, "dns-servers");
 });
 
+// covers RFC 4861 4.6 MUST
 Deno.test("an option is found by its type", () => {
   const bytes = [5, 1, ...zeros(6), 1, 1, 2, 0, 0, 0, 0, 7, 2, 2, ...zeros(14)];
   const packets = PacketBytes.copyOf(bytes);

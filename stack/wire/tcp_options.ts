@@ -164,16 +164,19 @@ function scanAll(packets: PacketBytes, from: number, end: number, into: TcpOptio
   const { view } = packets;
   for (let at = from; at < end;) {
     const kind = view.getUint8(at);
+    // RFC 9293 section 3.1 (MUST-4): the end of the list, no operation and the MSS are understood.
     if (kind === OptionKind.END) return Fault.NONE;
+    // RFC 9293 section 3.1 (MUST-64): an option may begin at any octet.
     if (kind === OptionKind.NO_OPERATION) {
       at++;
       continue;
     }
-    // RFC 9293 section 3.1, MUST-7: be prepared to handle an illegal option length.
+    // RFC 9293 section 3.1 (MUST-7): a length that makes no sense is survived.
     if (end - at < OPTION.SIZE) return Fault.TCP_OPTION_LENGTH;
+    // RFC 9293 section 3.1 (MUST-68): all other options have a length.
     const length = view.getUint8(at + OPTION.LENGTH);
     if (length < OPTION.SIZE || length > end - at) return Fault.TCP_OPTION_LENGTH;
-    // RFC 9293 section 3.1, MUST-6: ignore without error any option it does not implement.
+    // RFC 9293 section 3.1 (MUST-6): what is not known is passed over by its length.
     into.present |= scanOne(packets, at, kind, length, into);
     at += length;
   }
@@ -195,7 +198,7 @@ function scanOne(
       into.maximumSegment = view.getUint16(at + MAXIMUM_SEGMENT.BYTES);
       return OptionBit.MAXIMUM_SEGMENT;
     case OptionKind.WINDOW_SCALE:
-      // RFC 7323 section 2.3: with a shift larger than 14, MUST use 14 instead.
+      // RFC 7323 section 2.3 (MUST): of more than 14, 14 is taken.
       into.windowScale = Math.min(view.getUint8(at + WINDOW_SCALE.SHIFT), MAX_WINDOW_SCALE);
       return OptionBit.WINDOW_SCALE;
     case OptionKind.SACK_PERMITTED:
@@ -248,13 +251,15 @@ export function hasLengthOfKind(kind: number, length: number): boolean {
     case OptionKind.USER_TIMEOUT:
       return length === USER_TIMEOUT.SIZE;
     case OptionKind.FAST_OPEN: {
+      // RFC 7413 section 4.1.1 (MUST): a cookie has 4 to 16 bytes, an even number; what has not is
+      // ignored.
       const cookie = length - OPTION.SIZE;
       return cookie === 0 ||
         cookie >= MIN_COOKIE_BYTES && cookie <= MAX_COOKIE_BYTES && cookie % 2 === 0;
     }
     case OptionKind.ACCURATE_ECN_0:
     case OptionKind.ACCURATE_ECN_1:
-      // RFC 9768 section 3.2.3: none, one, two or three counters.
+      // RFC 9768 section 3.2.3 (MUST): none, one, two or three counters.
       return length <= OPTION.SIZE + 3 * COUNTER_BYTES &&
         (length - OPTION.SIZE) % COUNTER_BYTES === 0;
     default:

@@ -29,6 +29,7 @@ const FIELDS: [number, string, (options: TcpOptions) => number][] = [
   [OptionBit.SACK, "sack_re", (options) => options.sackEdges[1] >>> 0],
 ];
 
+// covers RFC 9293 3.1 MUST-4
 Deno.test("golden segments have the options that tshark sees", () => {
   let present = 0;
   for (const tshark of goldens("tcp")) {
@@ -56,6 +57,7 @@ Deno.test("a cookie is asked for, given and sent", () => {
   assertEquals(sent.cookie.slice(0, sent.cookieBytes).toHex(), hex);
 });
 
+// covers RFC 9293 3.1 MUST-6, MUST-64
 Deno.test("MPTCP and what nobody knows are passed over", () => {
   const { present } = scanGolden(golden("tcp_mptcp"));
   assertEquals(present, scanGolden(golden("tcp_syn")).present);
@@ -64,6 +66,7 @@ Deno.test("MPTCP and what nobody knows are passed over", () => {
   assertEquals(fault, "NONE");
 });
 
+// covers RFC 9768 3.2.3 MUST
 Deno.test("both orders of the counters of accurate ECN are read", () => {
   const counters = (options: TcpOptions) => {
     assertEquals(options.present, OptionBit.ACCURATE_ECN);
@@ -83,11 +86,14 @@ Deno.test("a user timeout keeps its granularity", () => {
   assertEquals([options.present, options.userTimeout], [OptionBit.USER_TIMEOUT, 0x8005]);
 });
 
+// covers RFC 7323 2.3 MUST
 Deno.test("a shift larger than 14 counts as 14", () => {
   assertEquals(scanBytes(3, 3, 14)[0].windowScale, 14);
   assertEquals(scanBytes(3, 3, 255)[0].windowScale, 14);
 });
 
+// covers RFC 9293 3.1 MUST-68
+// covers RFC 7413 4.1.1 MUST
 Deno.test("an option that has not the length of its kind is passed over", () => {
   const wrong: number[][] = [
     [OptionKind.MAXIMUM_SEGMENT, 3, 0],
@@ -109,6 +115,7 @@ Deno.test("an option that has not the length of its kind is passed over", () => 
   }
 });
 
+// covers RFC 9293 3.1 MUST-7
 Deno.test("an option that is cut off is a fault, and those before it are read", () => {
   for (const bytes of [[3], [3, 0], [3, 1], [8, 10, 1, 2, 3, 4]]) {
     const padding = Array((8 - 4 - bytes.length % 4) % 4).fill(OptionKind.NO_OPERATION);
@@ -117,6 +124,7 @@ Deno.test("an option that is cut off is a fault, and those before it are read", 
   }
 });
 
+// covers RFC 9293 3.1 MUST-4
 Deno.test("behind the end of options nothing is read", () => {
   assertEquals(scanBytes(0, 3, 3, 7)[0].present, 0);
   const [options, fault] = scanBytes(1, 3, 3, 7, 0, 0xff, 0, 0);

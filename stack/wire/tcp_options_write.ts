@@ -67,6 +67,8 @@ export function write(packets: PacketBytes, tcpAt: number, options: TcpOptions):
     at += OPTION.SIZE;
     for (let i = 0; i < options.cookieBytes; i++) view.setUint8(at++, options.cookie[i]);
   }
+  // RFC 9293 section 3.1 (MUST-69) excepted: options fill whole words by no-operations, as those of
+  // Linux do, which leaves no padding that could be zero.
   while ((at - from & 3) !== 0) view.setUint8(at++, OptionKind.NO_OPERATION);
   return at - from;
 }

@@ -46,7 +46,7 @@ function testOn(backend: RingBackend, name: string, body: Body): void {
     const rights = {
       tcp: true,
       udp: true,
-      unix: backend === "host",
+      unix: true,
       connect: true,
       listen: true,
       resolve: true,
@@ -227,7 +227,7 @@ testRings("timeouts end what waits with EAGAIN, and not before their time", (pos
   assertEquals(codeOf(() => receive(posix, socket)), "EAGAIN");
 });
 
-testRings("what must not wait does not", (posix) => {
+testRings("what must not wait does not", (posix, _capability, backend) => {
   const { client, server } = pair(posix);
   assertEquals(codeOf(() => receive(posix, server, 8, c.MSG_DONTWAIT)), "EAGAIN");
   posix.fcntl(server, c.F_SETFL, c.O_NONBLOCK);
@@ -242,11 +242,14 @@ testRings("what must not wait does not", (posix) => {
     while (true) total += posix.send(client, new Uint8Array(1 << 20), c.MSG_DONTWAIT);
   }, PosixError);
   assertEquals(error.code, "EAGAIN");
-  assertGreaterOrEqual(total, 1 << 20);
+  // What a stack takes is the peer's window and its own buffer.
+  assertGreaterOrEqual(total, backend === "host" ? 1 << 20 : 1 << 17);
 });
 
 testRings("bytes that were sent before are there for who does not wait", (posix) => {
   const { client, server } = pair(posix);
+  // Not for Nagle's sake: bytes that it holds back are not sent.
+  posix.setsockopt(client, c.IPPROTO_TCP, c.TCP_NODELAY, 1);
   for (let round = 0; round < 300; round++) {
     posix.send(client, bytes("x"));
     assertEquals(receive(posix, server, 8, c.MSG_DONTWAIT), "x", `round ${round}`);

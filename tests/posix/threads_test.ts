@@ -173,29 +173,32 @@ for (const [name, make] of Object.entries(BLOCKING)) {
   });
 }
 
-Deno.test("threads of the host backend that are terminated while they block are gone", async () => {
-  await warmUp();
-  for (const name of ["accept", "recvmsg", "read", "epoll_wait", "poll"]) {
-    const thread = await Thread.start(undefined, "host");
-    await thread.begin("blockOn", name);
-    await thread.terminate();
-    const until = performance.now() + CLOSE_LIMIT_MS;
-    while (countWorkers() > 0) {
-      assert(performance.now() < until, `${countWorkers()} threads after ${name}`);
-      await delay(1);
+for (const backend of ["host", "stack"] as const) {
+  const title = `threads of the ${backend} backend that are terminated while they block are gone`;
+  Deno.test(title, async () => {
+    await warmUp();
+    for (const name of ["accept", "recvmsg", "read", "epoll_wait", "poll"]) {
+      const thread = await Thread.start(undefined, backend);
+      await thread.begin("blockOn", name);
+      await thread.terminate();
+      const until = performance.now() + CLOSE_LIMIT_MS;
+      while (countWorkers() > 0) {
+        assert(performance.now() < until, `${countWorkers()} threads after ${name}`);
+        await delay(1);
+      }
     }
-  }
-});
+  });
 
-Deno.test("a table of the host backend is shared with nobody, and says so", async () => {
-  await using capability = await NetworkCapability.request({ backend: "host" });
-  await using posix = Posix.open(capability);
-  const table = { table: new SharedArrayBuffer(1024) };
-  for (const share of [() => posix.table, () => Posix.open(capability, { table })]) {
-    const error = assertThrows(share, PosixError);
-    assertEquals([error.errno, error.code], [Errno.EOPNOTSUPP, "ENOTSUP"]);
-  }
-});
+  Deno.test(`a table of the ${backend} backend is shared with nobody, and says so`, async () => {
+    await using capability = await NetworkCapability.request({ backend });
+    await using posix = Posix.open(capability);
+    const table = { table: new SharedArrayBuffer(1024) };
+    for (const share of [() => posix.table, () => Posix.open(capability, { table })]) {
+      const error = assertThrows(share, PosixError);
+      assertEquals([error.errno, error.code], [Errno.EOPNOTSUPP, "ENOTSUP"]);
+    }
+  });
+}
 
 testThreads(
   "a number that is reused is never reached by a call on its former owner",

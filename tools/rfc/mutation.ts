@@ -30,8 +30,8 @@ export function mutate(source: string, line: number): Mutation | null {
   if (at >= lines.length) return null;
   const start = lines.slice(0, at).reduce((sum, text) => sum + text.length + 1, 0);
   const masked = maskSource(source);
-  return mutateCondition(source, masked, start) ?? mutateValue(source, masked, start) ??
-    removeStatement(source, masked, start);
+  return mutateCondition(source, masked, start) ?? mutateLoop(source, masked, start) ??
+    mutateValue(source, masked, start) ?? removeStatement(source, masked, start);
 }
 
 /** `if`, `while`: the opposite condition. */
@@ -44,16 +44,29 @@ function mutateCondition(source: string, masked: string, start: number): Mutatio
   return replace(source, open + 1, close, (condition) => `!(${condition})`);
 }
 
+/** `for (let ...; condition; ...)`: the opposite condition. */
+function mutateLoop(source: string, masked: string, start: number): Mutation | null {
+  const match = /^\s*for \(/.exec(masked.slice(start));
+  if (match === null) return null;
+  const open = start + match[0].length - 1;
+  const close = closing(masked, open);
+  const from = masked.indexOf(";", open);
+  const to = masked.indexOf(";", from + 1);
+  if (from < 0 || to < 0 || to > close) return null;
+  return replace(source, from + 1, to, (condition) => ` !(${condition.trim()})`);
+}
+
 /** What a statement gives: `return x;`, `const x = y;`, `key: value,`. */
 function mutateValue(source: string, masked: string, start: number): Mutation | null {
   const text = masked.slice(start);
-  const match = /^\s*(?:return |(?:export )?const [\w$]+(?:: [^=]+)? = |readonly [\w$]+ = )/.exec(
-    text,
-  );
+  const match = /^\s*(?:return |(?:export )?(?:const|let) [\w$]+(?:: [^=]+)? = |readonly [\w$]+ = )/
+    .exec(
+      text,
+    );
   if (match !== null) {
     const from = start + match[0].length;
     const end = statementEnd(masked, from);
-    const isFunction = /^\s*(?:async )?\(|=>/.test(masked.slice(from, end));
+    const isFunction = masked.slice(from, end).includes("=>");
     if (end < 0 || isFunction) return null;
     return replace(source, from, end, (value) =>
       `((value) => typeof value === "number"

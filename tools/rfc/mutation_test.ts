@@ -32,3 +32,18 @@ Deno.test("a value is another one", () => {
 Deno.test("where nothing can be changed, nothing is", () => {
   assertEquals(mutate(SOURCE, 10), null);
 });
+
+Deno.test("a loop's condition becomes its opposite", () => {
+  const source = "// rule\nfor (let at = 0; at < end; at++) step(at);\n";
+  assertEquals(
+    mutate(source, 1)?.source,
+    "// rule\nfor (let at = 0; !(at < end); at++) step(at);\n",
+  );
+  assertEquals(mutate("// rule\nfor (const one of all) step(one);\n", 1), null);
+});
+
+Deno.test("a value in brackets is a value, a function is none", () => {
+  const change = mutate("// rule\nconst chunk = (mtu - header) & ~7;\n", 1)?.change ?? "";
+  assertEquals(change.startsWith("(mtu - header) & ~7 -> "), true);
+  assertEquals(mutate("// rule\nconst twice = (one: number) => 2 * one;\n", 1), null);
+});

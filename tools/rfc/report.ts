@@ -17,7 +17,7 @@ const HEADER = `<!-- deno-fmt-ignore-file -->
 
 Each rule stands in a comment above the line that obeys it, and is covered by a test that fails without that line. *Excepted* rules are not obeyed, for the reason given. *Untested* ones are obeyed by code that no test names yet; *open* ones are not met.
 
-The rules of RFC 9293 have the numbers of its appendix B; those of other RFCs are numbered here. They are what the RFCs require with words like MUST, of hosts and of routers that forward, in the words of this project.
+The rules of RFC 9293 have the numbers of its appendix B; those of other RFCs are numbered here. They are what the RFCs require with words like MUST, of hosts and of routers that forward, in the words of this project; RFC 815 has an algorithm, and no such words. A test tells by a comment which section it covers: where a section has several rules, its tests stand with each of them. What a test misses, \`deno run -A tools/mutate_rules.ts\` finds: it takes the rules out one by one.
 `;
 
 const STATUSES: readonly Status[] = ["met", "excepted", "untested", "open"];

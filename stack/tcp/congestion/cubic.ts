@@ -38,10 +38,12 @@ class Stage {
   idleSince = -1;
   /** Whether it begins without a W_max: after a timeout, or without any loss. */
   isFlat = false;
+  /** As it was before the last reduction. */
+  saved: Stage | null = null;
 
   /** RFC 9438 section 4.9.2: everything that a reduction changes. */
   copy(): Stage {
-    return Object.assign(new Stage(), this);
+    return Object.assign(new Stage(), this, { saved: null });
   }
 }
 
@@ -49,7 +51,6 @@ class Stage {
 export class Cubic extends LossBased {
   /** Made with the first congestion, or once slow start has ended. */
   private stage: Stage | null = null;
-  private saved: Stage | null = null;
 
   /** Makes one that begins. */
   constructor(options: LossBasedOptions) {
@@ -104,7 +105,7 @@ export class Cubic extends LossBased {
 
   /** See {@linkcode LossBased}. */
   override onQuiet(): number {
-    this.saved = null;
+    if (this.stage !== null) this.stage.saved = null;
     return super.onQuiet();
   }
 
@@ -127,7 +128,7 @@ export class Cubic extends LossBased {
       // RFC 9438 section 4.3 (SHOULD): in the Reno-friendly region the window is W_est.
       stage.exact = Math.max(window, stage.estimate);
     } else {
-      // RFC 9438 section 4.2: the target is where it would be a round trip later, between no
+      // RFC 9438 section 4.2 (MUST): the target is where it would be a round trip later, between no
       // growth and growth by half.
       const ahead = this.windowAt(stage, (elapsed + rtt) / SECOND);
       const target = Math.min(Math.max(ahead, window), FASTEST * window);
@@ -154,7 +155,7 @@ export class Cubic extends LossBased {
   override onTimeout(now: number, inFlight: number, isFirst: boolean): void {
     super.onTimeout(now, inFlight, isFirst);
     const stage = this.stage ??= new Stage();
-    // RFC 9438 section 4.8: the stage behind a timeout begins flat.
+    // RFC 9438 section 4.8 (MUST): the stage behind a timeout begins flat.
     stage.isFlat = true;
     stage.start = -1;
     stage.exact = 0;
@@ -167,12 +168,12 @@ export class Cubic extends LossBased {
   }
 
   protected override saveForUndo(): void {
-    this.saved = (this.stage ?? new Stage()).copy();
+    const stage = this.stage ??= new Stage();
+    stage.saved = stage.copy();
   }
 
   protected override restore(): void {
     // RFC 9438 section 4.9.2 (MAY): everything is as if nothing had been reduced.
-    this.stage = this.saved;
-    this.saved = null;
+    this.stage = this.stage?.saved ?? this.stage;
   }
 }

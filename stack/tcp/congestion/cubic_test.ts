@@ -74,7 +74,7 @@ Deno.test("after a loss the window follows W_cubic, concave and then convex", ()
   assert(at(2 * k) - at(1.75 * k) > at(1.25 * k) - at(k), "it is not convex behind K");
 });
 
-// covers RFC 9438 4.2
+// covers RFC 9438 4.2 MUST
 Deno.test("the window grows by half in a round trip at most", () => {
   const cubic = reduced(100);
   run(cubic, 0, 100_000, 1);
@@ -124,7 +124,7 @@ Deno.test("who loses twice below where it was gives way: fast convergence", () =
   assertAlmostEquals(windows[windows.length - 1], target, 0.01 * target);
 });
 
-// covers RFC 9438 4.8
+// covers RFC 9438 4.8 MUST
 Deno.test("behind a timeout it begins flat, at the threshold", () => {
   const cubic = makeCubic();
   cubic.window = 200 * SEGMENT;
@@ -183,4 +183,21 @@ Deno.test("cubic fills a long path, and shares it with its like", () => {
   const used = (shares[0] + shares[1]) / (5_000_000 * 40);
   assert(used > 0.9, `${used} of the link is used`);
   assert(fairness(shares) > 0.8, `shares ${shares}`);
+});
+
+Deno.test("a control that nothing has happened to need not be kept, and others are", () => {
+  const cubic = new Cubic({ segmentBytes: SEGMENT, hasHyStart: true, isPaced: true });
+  assertEquals(cubic.onQuiet(), SEGMENT);
+  cubic.onAcknowledgment(sampleOf({ isWindowLimited: false }));
+  assert(cubic.pacingRate < Infinity);
+  assertEquals(cubic.onQuiet(), SEGMENT);
+  assertEquals(cubic.pacingRate, Infinity);
+  cubic.onAcknowledgment(sampleOf());
+  const grown = cubic.window;
+  assertEquals(cubic.onQuiet(), 0);
+  assertEquals(cubic.window, grown);
+  assertEquals(reduced(10).onQuiet(), 0);
+  const afterTimeout = makeCubic();
+  afterTimeout.onTimeout(0, 0, true);
+  assertEquals(afterTimeout.onQuiet(), 0);
 });

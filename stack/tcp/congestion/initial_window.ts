@@ -15,6 +15,6 @@ const INITIAL_BYTES = 14_600;
  * @returns bytes
  */
 export function initialWindow(segment: number): number {
-  // RFC 6928 section 2: min(10 * MSS, max(2 * MSS, 14600)).
+  // RFC 6928 section 2 (MAY): min(10 * MSS, max(2 * MSS, 14600)).
   return Math.min(INITIAL_SEGMENTS * segment, Math.max(2 * segment, INITIAL_BYTES));
 }

@@ -53,8 +53,6 @@ export abstract class LossBased implements CongestionControl {
   abstract readonly name: string;
   window: number;
   protected segment: number;
-  /** Acknowledged bytes that have not made the window grow yet: RFC 3465 section 2.1. */
-  protected counted = 0;
   /** The threshold, 0 for none: a whole number takes no memory of its own. */
   private keptThreshold = 0;
   private bits: number;
@@ -127,7 +125,7 @@ export abstract class LossBased implements CongestionControl {
     const before = this.window;
     const growth = this.slowStartGrowth(sample);
     if (growth < 0) {
-      // RFC 9406 section 4.2: CSS_ROUNDS rounds are over: the window is the threshold.
+      // RFC 9406 section 4.2 (MUST): CSS_ROUNDS rounds are over: the window is the threshold.
       this.endFirst();
       this.threshold = before;
       this.beginAvoidance(sample.now, false);
@@ -162,6 +160,9 @@ export abstract class LossBased implements CongestionControl {
     return (this.bits & Bit.PACED) !== 0 ? Infinity : UNPACED_LIMIT * this.segment;
   }
 
+  /** Acknowledged bytes that have not made the window grow yet no longer count. */
+  protected forgetCount(): void {}
+
   /** The window is not used at the moment. */
   protected onIdle(_now: number): void {}
 
@@ -176,8 +177,9 @@ export abstract class LossBased implements CongestionControl {
     this.window = Math.min(this.window, Math.floor(wanted));
     // RFC 5681 section 3.1 (MUST): ssthresh is two segments at least.
     this.threshold = Math.max(this.threshold, 2 * this.segment);
-    this.counted = 0;
+    this.forgetCount();
     this.bits &= ~Bit.AFTER_TIMEOUT;
+    // RFC 5681 section 3.2 (MUST): at the end of recovery the window is the threshold.
     this.beginAvoidance(now, true);
   }
 
@@ -197,7 +199,7 @@ export abstract class LossBased implements CongestionControl {
     this.endFirst();
     // RFC 5681 section 3.1 (MUST): no more than the loss window, one segment.
     this.window = this.segment;
-    this.counted = 0;
+    this.forgetCount();
     this.bits |= Bit.AFTER_TIMEOUT;
   }
 
@@ -234,7 +236,7 @@ export abstract class LossBased implements CongestionControl {
     for (let left = idle; left > rto && this.window > restart; left -= rto) {
       this.window = Math.max(restart, this.window >> 1);
     }
-    this.counted = 0;
+    this.forgetCount();
     this.onIdle(now);
   }
 
@@ -246,13 +248,14 @@ export abstract class LossBased implements CongestionControl {
 
   /** See {@linkcode CongestionControl}. */
   onQuiet(): number {
-    // RFC 9406 section 4.2: a pause ends the round; what it measured says little of the next one.
+    // What slow start has measured in a round says little of one behind a pause.
     this.slowStart = null;
     this.undo = null;
     const isNew = this.keptThreshold === 0 && this.window === initialWindow(this.segment) &&
       this.isUntouched && (this.bits & Bit.AFTER_TIMEOUT) === 0;
     if (!isNew) return 0;
-    this.counted = this.pacedRtt = 0;
+    this.forgetCount();
+    this.pacedRtt = 0;
     return this.segment;
   }
 

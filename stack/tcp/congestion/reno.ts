@@ -10,6 +10,10 @@ import { LossBased, type LossBasedOptions } from "./loss_based.ts";
 
 /** Additive increase by a segment a round trip, and halving when something is lost. */
 export class Reno extends LossBased {
+  /** Acknowledged bytes that have not made the window grow yet: RFC 3465 section 2.1. */
+  private counted = 0;
+
+  /** See `CongestionControl`. */
   get name(): string {
     return "reno";
   }
@@ -24,7 +28,8 @@ export class Reno extends LossBased {
   }
 
   protected override avoid(sample: RateSample): void {
-    // RFC 3465 section 2.1: once a window of bytes was acknowledged, it grows by one segment.
+    // RFC 5681 section 3.1 (MUST): once a window of bytes was acknowledged, it grows by one
+    // segment. RFC 3465 section 2.1 counts in the same way.
     this.counted += sample.acknowledgedBytes;
     if (this.counted < this.window) return;
     this.counted -= this.window;
@@ -37,6 +42,10 @@ export class Reno extends LossBased {
   }
 
   protected override beginAvoidance(): void {
+    this.counted = 0;
+  }
+
+  protected override forgetCount(): void {
     this.counted = 0;
   }
 

@@ -17,6 +17,7 @@ function avoiding(segments: number): Reno {
   return reno;
 }
 
+// covers RFC 6928 2 MAY
 Deno.test("the window begins with ten segments, or as many bytes as RFC 6928 has it", () => {
   for (
     const [segment, bytes] of [[1000, 10_000], [1460, 14_600], [8960, 17_920], [20_000, 40_000]]
@@ -54,7 +55,7 @@ Deno.test("after a timeout slow start counts one segment for each acknowledgment
   assertEquals(reno.window, 2 * SEGMENT);
 });
 
-// covers RFC 3465 2.1
+// covers RFC 5681 3.1 MUST
 Deno.test("in congestion avoidance the window grows by a segment for each window of bytes", () => {
   const reno = avoiding(20);
   for (let count = 0; count < 19; count++) reno.onAcknowledgment(sampleOf());

@@ -53,7 +53,7 @@ export class SlowStart {
       if (sample.rtt < this.#roundRtt) this.#roundRtt = sample.rtt;
       this.#samples++;
     }
-    // RFC 9406 section 4.2: without pacing no more than L segments count: no bursts.
+    // RFC 9406 section 4.2 (MUST): without pacing no more than L segments count: no bursts.
     const counted = Math.min(sample.acknowledgedBytes, limit);
     const wasConservative = this.isConservative;
     this.#judge();
@@ -71,14 +71,14 @@ export class SlowStart {
   #judge(): void {
     if (this.#samples < RTT_SAMPLES) return;
     if (this.isConservative) {
-      // RFC 9406 section 4.2: the delay has gone again: it was jitter.
+      // RFC 9406 section 4.2 (MUST): the delay has gone again: it was jitter.
       if (this.#roundRtt < this.#baselineRtt) this.#baselineRtt = Infinity;
       return;
     }
     if (this.#lastRoundRtt === Infinity || this.#roundRtt === Infinity) return;
     const share = Math.min(this.#lastRoundRtt / RTT_DIVISOR, MAXIMUM_THRESHOLD);
-    // RFC 9406 section 4.2: RttThresh is within its bounds, and delay by it begins the conservative
-    // slow start.
+    // RFC 9406 section 4.2 (MUST): RttThresh is within its bounds, and delay by it begins the
+    // conservative slow start.
     if (this.#roundRtt < this.#lastRoundRtt + Math.max(MINIMUM_THRESHOLD, share)) return;
     this.#baselineRtt = this.#roundRtt;
     this.#conservativeRounds = 0;

@@ -26,7 +26,7 @@ class Rounds {
   }
 }
 
-// covers RFC 9406 4.2
+// covers RFC 9406 4.2 MUST
 Deno.test("rounds that take the same time let the window double", () => {
   const rounds = new Rounds();
   for (let count = 0; count < 20; count++) {
@@ -34,7 +34,7 @@ Deno.test("rounds that take the same time let the window double", () => {
   }
 });
 
-// covers RFC 9406 4.2
+// covers RFC 9406 4.2 MUST
 Deno.test("delay of an eighth of the round trip slows growth, for five rounds at most", () => {
   const rounds = new Rounds();
   rounds.round(80_000);
@@ -47,7 +47,7 @@ Deno.test("delay of an eighth of the round trip slows growth, for five rounds at
   assertEquals(rounds.round(90_000, 1), [-1]);
 });
 
-// covers RFC 9406 4.2
+// covers RFC 9406 4.2 MUST
 Deno.test("delay that goes away again was jitter: slow start goes on", () => {
   const rounds = new Rounds();
   rounds.round(80_000);
@@ -58,7 +58,7 @@ Deno.test("delay that goes away again was jitter: slow start goes on", () => {
   assertEquals(rounds.round(81_000), new Array(10).fill(SEGMENT));
 });
 
-// covers RFC 9406 4.2
+// covers RFC 9406 4.2 MUST
 Deno.test("the threshold of delay is 4 to 16 milliseconds", () => {
   for (const [rtt, threshold] of [[1000, 4000], [80_000, 10_000], [800_000, 16_000]]) {
     const below = new Rounds();
@@ -72,7 +72,7 @@ Deno.test("the threshold of delay is 4 to 16 milliseconds", () => {
   }
 });
 
-// covers RFC 9406 4.2
+// covers RFC 9406 4.2 MUST
 Deno.test("fewer than eight samples say nothing of a round", () => {
   const rounds = new Rounds();
   rounds.round(50_000);

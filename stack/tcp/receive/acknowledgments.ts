@@ -24,8 +24,9 @@ const SEGMENT_SHIFT = 12;
 const MAXIMUM_SEGMENT = 0xffff;
 
 /**
- * When a connection acknowledges. Times are kept as 32 bits, which is enough for differences and
- * takes no memory beside the object.
+ * When a connection acknowledges: a part of the state of its receiver, since an object of its own
+ * would take more memory. Times are kept as 32 bits, which is enough for differences and takes no
+ * memory beside the object.
  */
 export class Acknowledgments {
   /** The number that was acknowledged last. */
@@ -38,7 +39,7 @@ export class Acknowledgments {
   #lastArrival = 0;
 
   /** Begins. */
-  start(sequence: number, options: ReceiverOptions): void {
+  beginAcknowledging(sequence: number, options: ReceiverOptions): void {
     this.acknowledged = sequence;
     this.quick = options.quickAcknowledgments;
   }
@@ -169,12 +170,12 @@ export class Acknowledgments {
   }
 
   /** When to acknowledge at the latest, in microseconds; Infinity for never. */
-  nextDeadline(now: number): number {
+  acknowledgmentDeadline(now: number): number {
     return this.isPending ? now + ((this.#deadline - (now | 0)) | 0) : NEVER;
   }
 
   /** The time is up. @returns whether to acknowledge */
-  onDeadline(now: number, options: ReceiverOptions): boolean {
+  onAcknowledgmentDeadline(now: number, options: ReceiverOptions): boolean {
     if (!this.isPending || ((this.#deadline - (now | 0)) | 0) > 0) return false;
     // It waited in vain. In a conversation the answer was late; else more data may be on the way.
     if (this.isInteractive) {

@@ -21,8 +21,8 @@ const SPARE_FACTOR = 3;
 const COST_FACTOR = 2;
 /** A buffer has room for so many segments of a sender that has just begun. */
 const FIRST_SPACE_SEGMENTS = 10;
-/** So many segments' bytes have to come before anything is measured: many connections are idle. */
-const TUNED_SEGMENTS = 4;
+/** Where less than this part of the buffer has come in all, it is large enough. */
+const TUNED_PART = 1 / 4;
 
 /** An acceptable segment with payload. */
 export function receivePayload(receiver: Receiver, segment: Segment): void {
@@ -32,9 +32,7 @@ export function receivePayload(receiver: Receiver, segment: Segment): void {
   const { packet, payloadOffset, payloadBytes, sequence, count } = segment;
   receiver.segmentsReceived = receiver.segmentsReceived + count | 0;
   acknowledgments.onArrival(now, payloadBytes, count, host.receiveSegment, options);
-  if (receiver.tuning === null && receiver.bytesReceived >= TUNED_SEGMENTS * host.receiveSegment) {
-    beginTuning(receiver);
-  }
+  if (receiver.tuning === null && payloadBytes >= host.receiveSegment) beginTuning(receiver);
   const end = sequence + payloadBytes | 0;
   const isPlain = sequence === receiver.receiveNext && receiver.outOfOrder === null &&
     ((receiver.receiveLimit - end) | 0) >= 0 && (receiver.bits & ReceiverBit.FIN) === 0 &&
@@ -52,9 +50,10 @@ export function receivePayload(receiver: Receiver, segment: Segment): void {
   if (receiver.isReadable) host.onReadable();
 }
 
-/** Starts to measure with the first data. */
+/** Starts to measure with full segments, once there are some: many connections never have any. */
 function beginTuning(receiver: Receiver): void {
   const { host, readNext, receiveLimit } = receiver;
+  if (receiver.bytesReceived < TUNED_PART * receiver.buffer) return;
   const { receiveSegment } = host;
   const space = Math.min(receiver.buffer, FIRST_SPACE_SEGMENTS * receiveSegment);
   receiver.tuning = new BufferTuning(host.environment.now, readNext, receiveLimit, space);

@@ -149,7 +149,7 @@ export class Receiver extends ReceiverState implements ReceiverPart {
     this.receiveNext = sequence;
     this.readNext = sequence;
     this.receiveLimit = sequence + this.synWindow | 0;
-    this.acknowledgments.start(sequence, this.settings.options);
+    this.beginAcknowledging(sequence, this.settings.options);
   }
 
   /** See {@linkcode ReceiverPart}. */
@@ -316,13 +316,13 @@ export class Receiver extends ReceiverState implements ReceiverPart {
 
   /** See {@linkcode ReceiverPart}. */
   nextDeadline(): number {
-    return this.acknowledgments.nextDeadline(this.host.environment.now);
+    return this.acknowledgmentDeadline(this.host.environment.now);
   }
 
   /** See {@linkcode ReceiverPart}. */
   onDeadline(): void {
     const { options, counters } = this.settings;
-    if (!this.acknowledgments.onDeadline(this.host.environment.now, options)) return;
+    if (!this.onAcknowledgmentDeadline(this.host.environment.now, options)) return;
     counters.add(ReceiverCounter.DELAYED_ACKNOWLEDGMENTS);
     this.host.acknowledge();
   }

@@ -5,6 +5,9 @@
  * @module
  */
 
+import type { EcnEcho } from "./ecn_echo.ts";
+import type { Urgent } from "./urgent.ts";
+
 /** What few receivers know of themselves. */
 export class ReceiverExtras {
   /** The number of the FIN, once it is known. */
@@ -15,6 +18,10 @@ export class ReceiverExtras {
   lowWater = 1;
   /** Segments that came behind gaps. */
   segmentsOutOfOrder = 0;
+  /** What is told of marks of congestion, where ECN is agreed on. */
+  ecn: EcnEcho | null = null;
+  /** Urgent data. */
+  urgent: Urgent | null = null;
 }
 
 /** What all receivers begin with: nobody writes to it. */

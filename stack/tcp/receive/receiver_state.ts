@@ -18,7 +18,7 @@ import type { BufferTuning } from "./tuning.ts";
 import type { Urgent } from "./urgent.ts";
 
 /** The state of one receiver. */
-export class ReceiverState {
+export class ReceiverState extends Acknowledgments {
   readonly host: ReceiverHost;
   readonly settings: ReceiverSettings;
   /** See {@linkcode ReceiverPart}. */
@@ -36,14 +36,11 @@ export class ReceiverState {
   segmentsReceived = 0;
   /** What few receivers know, shared by all others. */
   private extras: ReceiverExtras = NO_EXTRAS;
-  readonly acknowledgments: Acknowledgments = new Acknowledgments();
   /** What only some connections need, and not at all times. */
   queue: PayloadQueue | null = null;
   outOfOrder: OutOfOrder | null = null;
   sack: SackBlocks | null = null;
   tuning: BufferTuning | null = null;
-  ecn: EcnEcho | null = null;
-  urgent: Urgent | null = null;
 
   /**
    * Makes a receiver that has not begun.
@@ -52,9 +49,15 @@ export class ReceiverState {
    * @param settings what all receivers of a stack share
    */
   constructor(host: ReceiverHost, settings: ReceiverSettings) {
+    super();
     this.host = host;
     this.settings = settings;
     this.buffer = settings.options.bufferBytes;
+  }
+
+  /** When it acknowledges: that is a part of this very object. */
+  get acknowledgments(): Acknowledgments {
+    return this;
   }
 
   /** By how many bits our windows are shifted. */
@@ -107,5 +110,23 @@ export class ReceiverState {
 
   set segmentsOutOfOrder(value: number) {
     if (this.extras.segmentsOutOfOrder !== value) this.own().segmentsOutOfOrder = value;
+  }
+
+  /** See {@linkcode ReceiverExtras.ecn}. */
+  get ecn(): EcnEcho | null {
+    return this.extras.ecn;
+  }
+
+  set ecn(value: EcnEcho | null) {
+    if (this.extras.ecn !== value) this.own().ecn = value;
+  }
+
+  /** See {@linkcode ReceiverExtras.urgent}. */
+  get urgent(): Urgent | null {
+    return this.extras.urgent;
+  }
+
+  set urgent(value: Urgent | null) {
+    if (this.extras.urgent !== value) this.own().urgent = value;
   }
 }

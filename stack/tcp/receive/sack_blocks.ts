@@ -71,6 +71,8 @@ export class SackBlocks {
       this.#duplicateLeft = this.#duplicateRight;
       blocks = 1;
     }
+    // RFC 2883 section 4 (MUST): the next block is the one that has the duplicate, if there is such
+    // a one.
     if (ranges !== null) blocks = this.#writeRanges(options, ranges, blocks, room);
     options.sackBlocks = blocks;
     if (blocks > 0) options.present |= OptionBit.SACK;

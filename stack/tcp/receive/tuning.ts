@@ -43,7 +43,7 @@ export class BufferTuning {
   onArrival(now: number, next: number, limit: number): void {
     if (((next - this.#windowEnd) | 0) < 0) return;
     const elapsed = ((now | 0) - this.#windowTime) >>> 0;
-    this.#sample(elapsed, true);
+    this.sample(elapsed, true);
     this.#windowEnd = limit;
     this.#windowTime = now | 0;
   }
@@ -51,10 +51,10 @@ export class BufferTuning {
   /** A full segment echoes a timestamp that we sent so long ago, in milliseconds. */
   onEcho(milliseconds: number): void {
     if (milliseconds < 0) return;
-    this.#sample(Math.max(milliseconds, 1) * 1000, false);
+    this.sample(Math.max(milliseconds, 1) * 1000, false);
   }
 
-  #sample(microseconds: number, isOfWindow: boolean): void {
+  private sample(microseconds: number, isOfWindow: boolean): void {
     if (microseconds > LONGEST_ROUND_TRIP) return;
     const sample = Math.max(microseconds, 1);
     if (this.rtt === 0) {

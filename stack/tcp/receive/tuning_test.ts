@@ -81,3 +81,21 @@ Deno.test("nobody who does not read, or has set SO_RCVBUF, gets a larger buffer"
   lazy.close();
   fixed.close();
 });
+
+Deno.test("nothing is measured for a connection to which little has come, or in small pieces", () => {
+  const rig = new ReceiverRig({ options: { bufferBytes: 65_536, maximumBufferBytes: 1 << 20 } });
+  let at = 0;
+  const arrive = (bytes: number) => {
+    rig.arrive(at, streamBytes(at, bytes));
+    rig.read(1 << 20);
+    rig.takeSent();
+    at += bytes;
+  };
+  for (let count = 0; count < 11; count++) arrive(FULL);
+  assertEquals(rig.receiver.tuning, null);
+  for (let count = 0; count < 100; count++) arrive(100);
+  assertEquals(rig.receiver.tuning, null);
+  arrive(rig.receiver.host.receiveSegment);
+  assert(rig.receiver.tuning !== null);
+  rig.close();
+});

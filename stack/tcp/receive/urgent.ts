@@ -96,6 +96,8 @@ export function takeUrgentByte(
 export function bytesToMark(receiver: Receiver): number {
   const { urgent } = receiver;
   if (urgent === null || urgent.state === UrgentState.NONE) return -1;
+  // RFC 9293 section 3.8.5 (MUST-33): whoever reads learns whether, and how far ahead, there is
+  // more; reading stops there.
   return urgent.mark - receiver.readNext | 0;
 }
 

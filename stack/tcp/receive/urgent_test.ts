@@ -23,6 +23,7 @@ function read(rig: ReceiverRig, bytes: number, flags = 0): string | number {
 
 // covers RFC 9293 3.8.5 MUST-62
 // covers RFC 9293 3.8.5 MUST-32
+// covers RFC 9293 3.8.5 MUST-33
 Deno.test("the byte before where the pointer points is urgent; reading stops before it", () => {
   const rig = new ReceiverRig();
   arrive(rig, 0, "abcXdef", 4);
@@ -56,6 +57,7 @@ Deno.test("in line the urgent byte is one of the stream, and reading stops befor
   rig.close();
 });
 
+// covers RFC 9293 3.8.5 MUST-33
 Deno.test("the mark may come before its byte", () => {
   const rig = new ReceiverRig();
   arrive(rig, 0, "ab", 5);

@@ -121,6 +121,7 @@ function advanceTo(
     record = flight.first;
   }
   state.sendUnacknowledged = ack;
+  // RFC 2018 section 8 (MUST): nothing is dropped before it is acknowledged, whatever SACK said.
   flight.buffer.drop(ack);
   flight.timeouts = 0;
   flight.progressAt = now;
@@ -139,6 +140,7 @@ function measure(state: SenderState, delivery: Delivery, flightSize: number, age
   // RFC 9293 section 3.8.1 (MUST-18): Karn's algorithm.
   // RFC 6298 section 3 (MUST): what was sent twice is not measured ...
   if (!delivery.hasRetransmitted && delivery.oldestRtt >= 0) {
+    // RFC 6298 section 3 (MUST): whatever can be measured is, once in a round trip at least.
     addRoundTrip(state, delivery.oldestRtt, flightSize);
   } else if (age >= 0 && !delivery.hasDuplicate) {
     // ... unless a timestamp says which of the two it was. What arrived twice echoes the first one,

@@ -126,8 +126,8 @@ function beginLoss(state: SenderState, flight: Flight, now: number, isFirst: boo
     flight.lostTotal += markAllLost(flight);
   }
   if (isFirst) allowUndo(state, flight);
-  // RFC 5682 section 2.1, step 1: not where this is another timeout of the same recovery; nor where
-  // segments were lost in any case.
+  // RFC 5682 section 2.1 (MUST): step 1: not where this is another timeout of the same recovery;
+  // nor where segments were lost in any case.
   const isForward = flight.recovery < Recovery.FAST;
   flight.forwardRto = isForward ? ForwardRto.RETRANSMITTED : ForwardRto.NONE;
   flight.recovery = Recovery.LOSS;

@@ -121,9 +121,10 @@ export class Delivery implements RateSample {
     const rtt = this.now - sentAt;
     if (flags & RecordFlag.RETRANSMITTED) {
       this.hasRetransmitted = true;
-      // RFC 8985 section 6.2, step 2: an acknowledgment that may be of the first transmission says
-      // nothing of the retransmission. Where SACK tells, the echo is not looked at: with a gap
-      // before it, it is that of an older segment (RFC 7323 section 4.3), whatever arrived.
+      // RFC 8985 section 6.2 (MUST): step 2: an acknowledgment that may be of the first
+      // transmission says nothing of the retransmission. Where SACK tells, the echo is not looked
+      // at: with a gap before it, it is that of an older segment (RFC 7323 section 4.3), whatever
+      // arrived.
       if (!isSacked && sentAt > this.echoedAt || rtt < state.minimumRtt) {
         this.#sample(integers, doubles, at, of, sentAt);
         return;

@@ -23,7 +23,8 @@ const HALF_BYTES = 0x800000;
  * @returns bytes that are newly known to be marked; 1 with ECE, whose bytes are not known
  */
 export function readMarks(state: SenderState, segment: Segment, acknowledged: number): number {
-  // RFC 3168 section 6.1.2: ECE says that some packet was marked.
+  // RFC 3168 section 6.1.2 (MUST): ECE says that some packet was marked: the window is reduced,
+  // once in a round trip.
   if (state.ecn === Ecn.CLASSIC) return segment.flags & Flag.ECE ? 1 : 0;
   if (state.ecn !== Ecn.ACCURATE || segment.flags & Flag.SYN) return 0;
   const field = (segment.flags & Flag.AE ? 4 : 0) | (segment.flags & Flag.CWR ? 2 : 0) |

@@ -12,6 +12,7 @@ function ace(count: number): number {
 }
 
 // covers RFC 3168 6.1.2 SHOULD
+// covers RFC 3168 6.1.2 MUST
 Deno.test("ECE reduces the window once a window, and CWR goes with the next new data", () => {
   const bed = new SenderBed({ ecn: Ecn.CLASSIC, window: 10_000 });
   bed.write(100_000);

@@ -151,6 +151,7 @@ export class FlightRecords {
     this.inFlight += bytes;
     integers[at + IN_FLIGHT] = this.inFlight;
     const to = record << DOUBLE_SHIFT;
+    // RFC 8985 section 4 (MUST): the time when it was sent last, in microseconds.
     doubles[to + SENT_AT] = now;
     doubles[to + FIRST_SENT_AT] = this.firstSentAt;
     doubles[to + DELIVERED] = delivered;
@@ -169,6 +170,7 @@ export class FlightRecords {
       this.unlinkSent(record);
       this.inFlight -= bytes;
     }
+    // RFC 8985 section 4 (MUST): whether it was sent again.
     integers[at + FLAGS] = integers[at + FLAGS] & (RecordFlag.FIN | RecordFlag.PROBE) | flags |
       RecordFlag.RETRANSMITTED;
     this.#stamp(record, bytes, now, delivered);

@@ -16,8 +16,8 @@ const FIRST_TIMEOUT = 1_000_000;
 
 /** Arms the timer of the probe, or not: RFC 8985 section 7.2. */
 export function scheduleProbe(state: SenderState, flight: Flight, now: number): void {
-  // RFC 8985 section 7.2: only with SACK, with nothing sacked, and outside of recovery; and section
-  // 7.3 (MUST): one probe at a time.
+  // RFC 8985 section 7.2 (MUST): only with SACK, with nothing sacked, outside of recovery, and one
+  // probe at a time.
   if (
     !state.hasSack || flight.sacked > 0 || flight.lost > 0 ||
     flight.recovery >= Recovery.FAST || state.hasProbe || flight.inFlight === 0 ||

@@ -140,6 +140,7 @@ Deno.test("a timeout ends the episode of a probe", () => {
   assertEquals([bed.count(SendCounter.TIMEOUTS), bed.sender.hasProbe], [1, false]);
 });
 
+// covers RFC 8985 7.2 MUST
 Deno.test("nothing is probed in recovery, although nothing is lost or sacked any more", () => {
   const bed = new SenderBed({ window: 20_000 });
   bed.write(10_000);

@@ -18,7 +18,7 @@ export function sendUncertain(state: SenderState, flight: Flight, now: number): 
     flight.recovery !== Recovery.FAST || flight.lost > 0
   ) return;
   const limit = state.host.payloadLimit;
-  // RFC 6675 section 5, step (C): as long as the window is open by a segment.
+  // RFC 6675 section 5 (MUST): step (C): as long as the window is open by a segment.
   while (windowOf(state, flight) - pipeOf(flight) >= limit) {
     let record = firstHole(flight);
     if (record === NONE) {

@@ -30,6 +30,7 @@ Deno.test("three segments that arrived behind a gap make it lost at once", () =>
 });
 
 // covers RFC 8985 6.2 SHOULD
+// covers RFC 8985 4 MUST
 Deno.test("one segment that arrived makes the gap lost after a quarter of the round trip", () => {
   const bed = tenSegments();
   bed.acknowledge(0, [[1000, 2000]]);
@@ -51,6 +52,7 @@ Deno.test("once reordering was seen, three segments lose nothing before its wind
   assertEquals(bed.control.heard, []);
 });
 
+// covers RFC 8985 4 MUST
 Deno.test("what was sent again and arrives late is no reordering", () => {
   const bed = tenSegments();
   bed.acknowledge(0, [[1000, 4000]]);
@@ -74,6 +76,7 @@ Deno.test("a retransmission that is lost is found by what was sent after it", ()
   assertEquals(bed.take(), [[0, 1000]]);
 });
 
+// covers RFC 8985 6.2 MUST
 Deno.test("an acknowledgment faster than the least round trip is not of the retransmission", () => {
   const bed = tenSegments();
   bed.acknowledge(0, [[1000, 4000]]);
@@ -84,6 +87,7 @@ Deno.test("an acknowledgment faster than the least round trip is not of the retr
   assertEquals(bed.sender.flight!.rackSentAt, rackSentAt);
 });
 
+// covers RFC 8985 6.2 MUST
 Deno.test("an echo from before the retransmission is not of it", () => {
   const bed = tenSegments({ hasTimestamps: true });
   const early = bed.timestampNow - 95;

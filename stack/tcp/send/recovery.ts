@@ -39,6 +39,7 @@ export function windowOf(state: SenderState, flight: Flight): number {
 
 /** Losses were found: fast recovery begins, unless something of the kind is under way. */
 export function beginFast(state: SenderState, flight: Flight, now: number): void {
+  // RFC 5681 section 4.3 (MUST): losses in two windows reduce twice, those in one window once.
   if (flight.recovery >= Recovery.FAST) return;
   state.settings.counters.add(SendCounter.FAST_RECOVERIES);
   const isReduced = flight.recovery === Recovery.REDUCED;
@@ -66,6 +67,8 @@ function beginReduction(state: SenderState, flight: Flight, now: number, isMark:
   // RFC 6937 section 3: RecoverFS is the flight size when recovery begins.
   flight.prrFlightSize = Math.max(1, state.flightSize);
   flight.prrDelivered = flight.prrOut = 0;
+  // RFC 5681 section 3.2 (MUST) excepted: what limited transmit has sent, two segments at most, is
+  // counted, too: the flight size is taken as it is, as RFC 6937 section 3 takes it.
   state.control!.onCongestion(now, state.flightSize, isMark);
   flight.prrWindow = pipeOf(flight);
   // RFC 3168 section 6.1.2 (SHOULD): CWR on the first new data behind a reduction, whatever it was.
@@ -125,14 +128,14 @@ function countDuplicates(
 function detectLossByDuplicates(state: SenderState, flight: Flight, advance: number): number {
   if (flight.first === NONE || flight.recovery === Recovery.LOSS) return 0;
   if (flight.recovery === Recovery.FAST) {
-    // RFC 6582 section 3.2, step 3: a partial acknowledgment shows the next gap.
+    // RFC 6582 section 3.2 (MUST): step 3: a partial acknowledgment shows the next gap.
     if (advance <= 0) return 0;
     flight.isOwed = true;
     return loseFirst(state, flight);
   }
   // RFC 5681 section 3.2 (SHOULD): three duplicates are the sign of a loss.
   if (flight.duplicates < DUPLICATE_THRESHOLD) return 0;
-  // RFC 6582 section 3.2, step 2: only if it acknowledges more than was sent before the last
+  // RFC 6582 section 3.2 (MUST): step 2: only if it acknowledges more than was sent before the last
   // recovery; else the duplicates may be of what that recovery sent in vain.
   if (
     flight.hasRecoveryPoint && ((state.sendUnacknowledged - flight.recoveryPoint) | 0) <= 0
@@ -226,12 +229,12 @@ export function reduce(
   flight.prrDelivered += delivered;
   let room: number;
   if (pipe > threshold) {
-    // RFC 6937 section 3.1: proportional rate reduction.
+    // RFC 6937 section 3.1 (MUST): proportional rate reduction.
     const due = Math.ceil(flight.prrDelivered * threshold / flight.prrFlightSize);
     room = due - flight.prrOut;
   } else {
-    // RFC 6937 section 3.1: with slow start (SSRB) while recovery makes good progress, as RFC 9937
-    // defines that; else the conservative bound (CRB).
+    // RFC 6937 section 3.1 (MUST): with slow start (SSRB) while recovery makes good progress, as
+    // RFC 9937 defines that; else the conservative bound (CRB).
     const conservative = flight.prrDelivered - flight.prrOut;
     const limit = hasAdvanced && !isLossy
       ? Math.max(conservative, delivered) + payloadLimit

@@ -15,6 +15,8 @@ function twentySegments(more: SenderBedOptions = {}): SenderBed {
   return bed;
 }
 
+// covers RFC 5681 4.3 MUST
+// covers RFC 5681 3.2 MUST
 Deno.test("fast recovery reduces once, and ends when what was in flight is acknowledged", () => {
   const bed = twentySegments();
   bed.acknowledge(0, [[1000, 4000]]);
@@ -28,6 +30,7 @@ Deno.test("fast recovery reduces once, and ends when what was in flight is ackno
   assertEquals(bed.sender.flight!.recovery, Recovery.OPEN);
 });
 
+// covers RFC 6937 3.1 MUST
 Deno.test("proportional rate reduction sends one segment for two that are delivered", () => {
   const bed = twentySegments();
   bed.acknowledge(0, [[1000, 4000]]);
@@ -44,6 +47,7 @@ Deno.test("proportional rate reduction sends one segment for two that are delive
   assertEquals(sent, 5000);
 });
 
+// covers RFC 6937 3.1 MUST
 Deno.test("below the threshold the pipe is refilled by what arrived, and a segment more", () => {
   const bed = twentySegments();
   // Sixteen of twenty are lost: the pipe is far below the threshold of ten.
@@ -56,6 +60,7 @@ Deno.test("below the threshold the pipe is refilled by what arrived, and a segme
   assertEquals(bed.take().length, 2);
 });
 
+// covers RFC 6675 4 MUST
 Deno.test("SACK: what is lost is sent first, then new data", () => {
   const bed = twentySegments({ window: 20_000 });
   bed.control.threshold = 20_000;
@@ -95,6 +100,7 @@ Deno.test("limited transmit: the first two duplicates let a new segment leave ea
 });
 
 // covers RFC 5681 3.2 SHOULD
+// covers RFC 6582 3.2 MUST
 Deno.test("NewReno: the third duplicate is a loss, partial acknowledgments show the next", () => {
   const bed = twentySegments({ hasSack: false });
   for (let count = 0; count < 3; count++) bed.acknowledge(0);
@@ -115,6 +121,7 @@ Deno.test("NewReno: a window update, or a segment with data, is no duplicate", (
   assertEquals(bed.control.heard, []);
 });
 
+// covers RFC 6582 3.2 MUST
 Deno.test("NewReno: duplicates of what recovery sent in vain begin no other one", () => {
   const bed = twentySegments({ hasSack: false });
   for (let count = 0; count < 3; count++) bed.acknowledge(0);
@@ -200,6 +207,7 @@ Deno.test("an application sets how long nobody may answer", () => {
   assertEquals(bed.environment.now - start, 5_000_000);
 });
 
+// covers RFC 6675 5 MUST
 Deno.test("counting SACK: without new data, holes are filled, and the end is rescued once", () => {
   const bed = new SenderBed({ window: 20_000, options: { lossDetection: "sack" } });
   bed.write(10_000);

@@ -13,6 +13,7 @@ Deno.test("the first round trip makes SRTT = R, RTTVAR = R / 2, RTO = SRTT + 4 *
 });
 
 // covers RFC 6298 2.3 MUST
+// covers RFC 6298 3 MUST
 Deno.test("a second round trip weighs a quarter in RTTVAR, and then an eighth in SRTT", () => {
   const bed = new SenderBed({ rtt: 400 * MILLISECOND });
   bed.write(1000);

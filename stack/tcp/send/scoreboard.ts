@@ -70,6 +70,7 @@ export function applySack(
 ): void {
   const { sackEdges, sackBlocks } = options;
   const una = state.sendUnacknowledged;
+  // RFC 6675 section 4 (MUST): blocks mark what they cover.
   for (let at = readDuplicate(state, delivery, options, una); at < sackBlocks; at++) {
     let start = sackEdges[2 * at];
     const end = sackEdges[2 * at + 1];

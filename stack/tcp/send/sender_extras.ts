@@ -7,8 +7,6 @@
 
 /** What few senders know of themselves. */
 export class SenderExtras {
-  /** TLP.end_seq, while there is a probe. */
-  probeEnd = 0;
   /** `s.ceb` of RFC 9768: what the peer said last. */
   markedBytes = 0;
   /** SND.UP. */

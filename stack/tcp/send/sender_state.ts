@@ -33,6 +33,8 @@ export class SenderState extends SenderBits {
   windowSequence = 0;
   /** SND.WL2: its acknowledgment. */
   windowAcknowledgment = 0;
+  /** TLP.end_seq, while there is a probe. */
+  probeEnd = 0;
   /** MAX.SND.WND. */
   maximumSendWindow = 0;
 
@@ -88,15 +90,6 @@ export class SenderState extends SenderBits {
   private own(): SenderExtras {
     if (this.extras === NO_EXTRAS) this.extras = new SenderExtras();
     return this.extras;
-  }
-
-  /** See {@linkcode SenderExtras.probeEnd}. */
-  get probeEnd(): number {
-    return this.extras.probeEnd;
-  }
-
-  set probeEnd(value: number) {
-    if (this.extras.probeEnd !== value) this.own().probeEnd = value;
   }
 
   /** See {@linkcode SenderExtras.markedBytes}. */

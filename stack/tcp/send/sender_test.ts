@@ -195,6 +195,7 @@ Deno.test("congestion control is told of a pause of more than an RTO", () => {
   assertEquals(bed.control.heard, ["restart after 10100000"]);
 });
 
+// covers RFC 7413 4.2.1 MUST
 Deno.test("data of a SYN that were acknowledged are done with, the rest is sent", () => {
   const bed = new SenderBed({ mayAgree: false });
   assertEquals(bed.write(2500), 2500);

@@ -69,8 +69,8 @@ function stepForwardRto(
   const isPast = ((state.sendUnacknowledged - flight.recoveryPoint) | 0) >= 0;
   if (flight.forwardRto === ForwardRto.RETRANSMITTED) {
     if (advance > 0) {
-      // RFC 5682 section 2.1, step 2: (a) everything is acknowledged: nothing to be found out;
-      // (b) else two new segments are sent rather than what was lost.
+      // RFC 5682 section 2.1 (MUST): step 2: (a) everything is acknowledged: nothing to be found
+      // out; (b) else two new segments are sent rather than what was lost.
       flight.forwardRto = isPast ? ForwardRto.NONE : ForwardRto.SENDING_NEW;
     } else if (isDuplicate && !state.hasSack) {
       // RFC 5682 section 2.1, step 2 (a); section 3.1 stays in step 2 where there is SACK.
@@ -80,8 +80,8 @@ function stepForwardRto(
   }
   const isArrived = state.hasSack ? delivery.hasOriginal : advance > 0;
   if (isArrived) {
-    // RFC 5682 section 2.1 and 3.1, step 3 (b): data arrive that were not sent again: the timeout
-    // was spurious.
+    // RFC 5682 section 2.1 (MUST): step 3 (b), as in section 3.1: data arrive that were not sent
+    // again: the timeout was spurious.
     undo(state, flight, delivery, SendCounter.SPURIOUS_BY_FORWARD_RTO);
   } else if (isDuplicate || delivery.hasNewSack) {
     // RFC 5682 section 2.1 and 3.1, step 3 (a): there is a gap: what was lost is sent again.

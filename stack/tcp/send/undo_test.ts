@@ -20,6 +20,7 @@ function timedOut(more: SenderBedOptions = {}): SenderBed {
   return bed;
 }
 
+// covers RFC 5682 2.1 MUST
 Deno.test("F-RTO: two new segments follow the first acknowledgment, the second undoes", () => {
   const bed = timedOut({ hasSack: false });
   bed.acknowledge(1000);
@@ -84,6 +85,7 @@ Deno.test("F-RTO: without new data the recovery is an ordinary one", () => {
   assertEquals(bed.sender.flight!.forwardRto, ForwardRto.NONE);
 });
 
+// covers RFC 5682 2.1 MUST
 Deno.test("F-RTO is not tried in a second timeout of the same recovery", () => {
   const bed = timedOut({ hasSack: false });
   bed.fire();

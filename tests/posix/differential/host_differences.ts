@@ -130,6 +130,7 @@ export const HOST_DIFFERENCES: readonly Difference[] = [
       "every option: TCP_ULP in all lengths",
       "every option: UDP_SEGMENT in all lengths",
       "every option: UDP_GRO in all lengths",
+      "every option: a Unix socket has few of them",
       "poll: a reset is POLLERR and POLLHUP",
       "urgent: SO_OOBINLINE leaves the byte in the stream",
       "control: SO_PASSCRED tells who sends",

@@ -11,9 +11,9 @@ import type { Stance } from "./attacker.ts";
 import { fuzz } from "./run.ts";
 
 /** Frames that are injected in all. */
-const FRAMES = scale(60_000, 10_000_000);
-/** Frames into one pair of stacks, before the next pair begins. */
-const SLICE = scale(10_000, 100_000);
+const FRAMES = scale(45_000, 10_000_000);
+/** Frames into one pair of stacks, before the next pair begins: every kind of pair gets its turn. */
+const SLICE = scale(3000, 100_000);
 
 const CASES: readonly { readonly stance: Stance; readonly name: string }[] = [
   {

@@ -39,7 +39,7 @@ export interface FuzzRun {
 }
 
 /** Worlds that are attacked in turn. */
-export const VARIANTS: readonly Omit<FuzzOptions, "seed" | "stance">[] = [
+const VARIANTS: readonly Omit<FuzzOptions, "seed" | "stance">[] = [
   { profile: "default" },
   { profile: "small", sizes: { tcp: { ecn: "accurate", fastOpen: "both" } } },
   { profile: "default", sizes: { tcp: { congestionControl: "bbr", synCookies: "always" } } },
@@ -92,7 +92,7 @@ function tell(stance: Stance, slice: number, slices: number, frames: number, too
 }
 
 /** One slice. */
-export function run(world: FuzzWorld, frames: number): void {
+function run(world: FuzzWorld, frames: number): void {
   attack(world, Math.min(WARM_FRAMES, frames / 2));
   const before = liveBytes();
   attack(world, frames);
@@ -101,7 +101,7 @@ export function run(world: FuzzWorld, frames: number): void {
   if (growth > GROWTH_BYTES) throw new Error(`the heap has grown by ${growth} bytes`);
 }
 
-export function attack(world: FuzzWorld, frames: number): void {
+function attack(world: FuzzWorld, frames: number): void {
   for (let turn = 0; world.attacker.injected < frames; turn++) {
     world.turn(world.random.integer(0, MOST_STRIKES));
     if (turn % BOUNDS_INTERVAL === 0) {
@@ -112,7 +112,7 @@ export function attack(world: FuzzWorld, frames: number): void {
 }
 
 /** Lets honest connections come to their end, and everything be forgotten. */
-export function end(world: FuzzWorld): void {
+function end(world: FuzzWorld): void {
   const { transfers } = world;
   transfers.isOpen = false;
   finish(world, "the attack");

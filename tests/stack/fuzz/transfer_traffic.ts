@@ -63,7 +63,7 @@ export class TransferTraffic {
     const number = ++this.#number;
     const end = new ClientEnd(stack, memory, to, { number, bytes });
     const transfer: Transfer = {
-      ...{ number, bytes, client: "pending", server: "pending", isEstablished: false },
+      ...{ number, bytes, client: "pending", server: "pending", isServed: false },
     };
     this.#book.set(number, transfer);
     this.#running.push({ side, end, transfer });
@@ -112,7 +112,7 @@ export class TransferTraffic {
    * @param isEstablished whether only those count that have come about
    */
   flows(isEstablished: boolean): readonly KnownFlow[] {
-    const known = this.#running.filter(({ transfer }) => !isEstablished || transfer.isEstablished);
+    const known = this.#running.filter(({ end }) => !isEstablished || end.isEstablished);
     return known.map(({ side, end: { socket: { flow } } }) => {
       const { local, remote, localPort, remotePort } = flow;
       return {

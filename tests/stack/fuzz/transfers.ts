@@ -40,8 +40,8 @@ export interface Transfer {
   readonly bytes: number;
   client: Outcome;
   server: Outcome;
-  /** Whether it is known at both ends. */
-  isEstablished: boolean;
+  /** Whether the server knows of it: data in SYNs may come twice (RFC 7413 section 6.1). */
+  isServed: boolean;
 }
 
 /** Whose transfers there are. */
@@ -147,6 +147,11 @@ export class ClientEnd extends End {
     if (result < 0 && result !== -Errno.EINPROGRESS) this.errno = -result;
   }
 
+  /** Whether the connection has surely come about at both ends. */
+  get isEstablished(): boolean {
+    return this.received > 0;
+  }
+
   /** Goes away in the middle. @returns how it came out */
   abandon(isAborted: boolean): Outcome {
     this.outcome = "abandoned";
@@ -204,11 +209,11 @@ export class ServerEnd extends End {
     const number = memory.view.getInt32(ROOM_AT);
     const transfer = this.#book.get(number);
     const isKnown = memory.view.getInt32(ROOM_AT + 4) === ~number;
-    if (transfer === undefined || !isKnown || transfer.isEstablished) {
+    if (transfer === undefined || !isKnown || transfer.isServed) {
       return !this.end("stranger");
     }
     this.transfer = transfer;
-    transfer.isEstablished = true;
+    transfer.isServed = true;
     this.bytes = transfer.bytes;
     this.sendStream = ~number;
     this.receiveStream = number;

@@ -18,7 +18,7 @@ export const RFC6298: readonly Requirement[] = catalogue(6298, [
     "no sample of what was sent more than once",
     "what was sent twice is not measured",
   ],
-  ["3", "one round trip in each is measured", "9293 3.8.1: Karn"],
+  ["3", "one round trip in each is measured", "whatever can be measured is"],
   ["5", "nothing is sent again earlier than an RTO after it was sent", "5.3: it starts anew"],
   [
     "5.5",
@@ -70,7 +70,7 @@ export const RFC5681: readonly Requirement[] = catalogue(5681, [
     "three duplicate acknowledgments make ssthresh as (4) says, and the segment is sent again",
     "three duplicates",
   ],
-  ["3.2", "at the end of recovery cwnd is ssthresh", "6937 3: at the end"],
+  ["3.2", "at the end of recovery cwnd is ssthresh", "at the end of recovery"],
   [
     "4.2",
     "an acknowledgment is not delayed by more than 500 ms",
@@ -79,9 +79,15 @@ export const RFC5681: readonly Requirement[] = catalogue(5681, [
   [
     "4.2",
     "no more than one acknowledgment answers one segment, but for windows",
-    "9293 3.10.7.4: so are those that it completes",
+    "9293 3.10.7.4: by one acknowledgment",
   ],
-  ["4.3", "losses in two windows reduce cwnd twice", "two windows reduce"],
+  ["4.3", "losses in two windows reduce cwnd twice", "losses in two windows"],
+  ["3.1", "neither a SYN-ACK nor its acknowledgment makes the window grow", "is told of no SYN"],
+  [
+    "3.2",
+    "what limited transmit has sent does not count for ssthresh",
+    "what limited transmit has sent",
+  ],
 ]);
 
 /** The rules of RFC 6582, for connections without SACK. */
@@ -89,12 +95,12 @@ export const RFC6582: readonly Requirement[] = catalogue(6582, [
   [
     "3.2",
     "fast retransmit begins once for what was in flight: until then is acknowledged",
-    "once for what was in flight",
+    "only if it acknowledges more",
   ],
   [
     "3.2",
     "a partial acknowledgment sends the next segment again, and does not end recovery",
-    "a partial acknowledgment",
+    "a partial acknowledgment shows",
   ],
 ]);
 
@@ -105,7 +111,7 @@ export const RFC6675: readonly Requirement[] = catalogue(6675, [
     "blocks of SACK mark what they cover, and what is acknowledged is forgotten",
     "blocks mark what they cover",
   ],
-  ["5", "recovery begins once for what was in flight", "6582 3.2: once for what was in flight"],
+  ["5", "recovery begins once for what was in flight", "5681 4.3: losses in two windows"],
   [
     "5",
     "what NextSeg names is sent as long as the window is open by a segment",
@@ -122,16 +128,16 @@ export const RFC6675: readonly Requirement[] = catalogue(6675, [
 /** The rules of RFC 6937. */
 export const RFC6937: readonly Requirement[] = catalogue(6937, [
   [
-    "3",
+    "3.1",
     "what is sent in recovery is in proportion to what is delivered, so that it ends at ssthresh",
-    "in proportion",
+    "proportional rate reduction",
   ],
-  ["3", "below ssthresh it is bounded by what was delivered", "below ssthresh"],
+  ["3.1", "below ssthresh it is bounded by what was delivered", "makes good progress"],
 ]);
 
 /** The rules of RFC 8985. */
 export const RFC8985: readonly Requirement[] = catalogue(8985, [
-  ["4", "SACK is used", "where SACK was agreed on"],
+  ["4", "SACK is used", "7.2: only with SACK"],
   [
     "4",
     "for each segment the time when it was sent last is kept, finer than a quarter of a round trip",
@@ -142,14 +148,14 @@ export const RFC8985: readonly Requirement[] = catalogue(8985, [
   [
     "6.2",
     "measurements that cannot be of what was sent again are left out",
-    "cannot be of what was sent again",
+    "may be of the first transmission",
   ],
   [
     "6.3",
     "after a timeout the first segment is lost, and those older than a round trip and a reordering window",
     "the first segment, and those",
   ],
-  ["7.2", "no probe is scheduled while another one is out", "while another one is out"],
+  ["7.2", "no probe is scheduled while another one is out", "one probe at a time"],
   [
     "7.3",
     "after a probe the retransmission timer runs, whether or not it was sent",
@@ -168,7 +174,7 @@ export const RFC5682: readonly Requirement[] = catalogue(5682, [
   [
     "2.1",
     "a first acknowledgment that advances lets new data go, if there are some; a duplicate one ends the test",
-    "new data",
+    "two new segments",
   ],
   [
     "2.1",
@@ -221,9 +227,9 @@ export const RFC3168: readonly Requirement[] = catalogue(3168, [
     "an indication of congestion is not lost",
     "the packet is dropped",
   ],
-  ["6.1.1", "a SYN or its answer is not ECT", "a SYN or its answer"],
-  ["6.1.1", "ECT is set only where both ends have agreed", "only where both ends"],
-  ["6.1.1", "a SYN-ACK asks for ECN only if the SYN did", "only if the SYN did"],
+  ["6.1.1", "a SYN or its answer is not ECT", "SYNs, which do not come by here"],
+  ["6.1.1", "ECT is set only where both ends have agreed", "only where both ends have agreed"],
+  ["6.1.1", "a SYN-ACK asks for ECN only if the SYN did", "only such a one"],
   ["6.1.2", "ECE is treated like a loss, once in a window", "some packet was marked"],
   [
     "6.1.2",
@@ -250,7 +256,7 @@ export const RFC9768: readonly Requirement[] = catalogue(9768, [
     "the answer reflects",
   ],
   ["3.1.4.1", "a SYN that is sent again often enough does not offer it", "offered once more"],
-  ["3.2.1", "counters begin at 5, and at 0 for bytes", "counters of packets begin at 5"],
+  ["3.2.1", "counters begin at 5, those of bytes with ECT at 1", "counters of packets begin at 5"],
   [
     "3.2.1",
     "the counter of packets counts every packet, those of bytes the payload",
@@ -273,4 +279,10 @@ export const RFC9768: readonly Requirement[] = catalogue(9768, [
   ],
   ["3.2.3.3", "the option is there only where its counters fit", "no option where"],
   ["3.2.3.3", "it does not take the room of SACK", "two blocks of SACK"],
+  ["3.2.3", "an option has none, one, two or three counters", "none, one, two or three counters"],
+  [
+    "3.1.3",
+    "a server takes any other combination of the three flags for an offer of accurate ECN",
+    "any other combination is taken",
+  ],
 ]);

@@ -14,7 +14,7 @@ export const RFC4443: readonly Requirement[] = catalogue(4443, [
     "the source is the address that the packet was for, if that is one of ours; else a route chooses it",
     "(a) the source is the address",
   ],
-  ["2.3", "the checksum covers the pseudo header, and is verified", "2.3: the checksum"],
+  ["2.3", "the checksum covers the pseudo header, and is verified", "the checksum"],
   [
     "2.4",
     "(a) errors of unknown types are passed to the upper layer",
@@ -32,11 +32,15 @@ export const RFC4443: readonly Requirement[] = catalogue(4443, [
   ["2.4", "(e.4, e.5) nor about what came to many on the link", "(e.4), (e.5)"],
   ["2.4", "(e.6) nor about a source that is no single node", "(e.6)"],
   ["2.4", "(f) the rate of errors is limited", "(f) the rate"],
-  ["3.1", "no error says that a packet was lost to congestion", "to congestion"],
+  [
+    "3.1",
+    "no error says that a packet was lost to congestion",
+    "excepted: there is nothing to obey: what finds no room is dropped and counted, and no error is sent about it",
+  ],
   [
     "3.1",
     "upper layers are told what cannot be reached",
-    "1122 3.2.2.4: the transport layer is told",
+    "2.4: (a) errors of unknown types go to the upper layer",
   ],
   ["3.2", "routers tell who sent what is too big for the next link", "routers take nothing apart"],
   ["3.3", "what has no hops left is discarded, and its sender told", "its sender is told"],
@@ -56,7 +60,7 @@ export const RFC3376: readonly Requirement[] = catalogue(3376, [
   ["3.1", "to include nothing is to leave", "to include nothing"],
   ["3.2", "an interface's filter is made of those of its sockets", "with any EXCLUDE"],
   ["4", "messages have a TTL of 1 and a router alert", "a TTL of 1 and a router alert"],
-  ["4", "messages of unknown types are ignored in silence", "4: messages of unknown types"],
+  ["4", "messages of unknown types are ignored in silence", "messages of unknown types"],
   ["4.1.12", "queries to one of our addresses are processed, too", "queries for every group"],
   ["4.2.14", "reports of version 3 go to 224.0.0.22", "224.0.0.22"],
   [
@@ -94,6 +98,11 @@ export const RFC3376: readonly Requirement[] = catalogue(3376, [
     "an older querier counts as present for the time that the RFC names",
     "so long an older querier",
   ],
+  [
+    "4.1.2",
+    "the checksum is verified before a message is looked at",
+    "nothing is looked at whose checksum",
+  ],
 ]);
 
 /** The rules of RFC 3810 for listeners. */
@@ -119,4 +128,5 @@ export const RFC3810: readonly Requirement[] = catalogue(3810, [
   ["6.1", "changes are told at once, and again", "6.1: the same for MLD"],
   ["6.2", "answers wait for a random time", "3376 5.2: answers wait"],
   ["8.2.1", "with an older querier its version is spoken", "3376 7.2.1: the oldest version"],
+  ["5", "messages of types that are not known are ignored", "4443 2.4: (b) messages of unknown"],
 ]);

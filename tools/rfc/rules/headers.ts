@@ -27,20 +27,16 @@ export const RFC791: readonly Requirement[] = catalogue(791, [
     "the checksum follows the header",
   ],
   ["3.2", "what must not be fragmented is not: it is discarded", "1191 4: the next hop's MTU"],
+  ["3.2", "fragments but the last one have a multiple of eight octets", "multiples of 8 bytes"],
   [
-    "3.2",
-    "fragments but the last one have a multiple of eight octets",
-    "a multiple of eight octets",
-  ],
-  [
-    "3.2",
+    "3.1",
     "options whose type says so are copied into every fragment",
     "options that ask for it are copied",
   ],
   [
     "3.2",
     "fragments belong together by source, destination, protocol and identification",
-    "what belongs together",
+    "make the packet",
   ],
   ["3.2", "every host can receive 576 octets, whole or in fragments", "1122 3.3.2: at least 576"],
 ]);
@@ -52,7 +48,7 @@ export const RFC5722: readonly Requirement[] = catalogue(5722, [
     "a datagram with overlapping fragments is discarded in silence, with those yet to come",
     "when fragments overlap, all",
   ],
-  ["4", "a sender makes no fragments that overlap", "do not overlap"],
+  ["4", "a sender makes no fragments that overlap", "they do not overlap"],
 ]);
 
 /** The rules of RFC 8200. */
@@ -60,22 +56,22 @@ export const RFC8200: readonly Requirement[] = catalogue(8200, [
   [
     "4",
     "extension headers are taken in the order in which they come, each as the one before says",
-    "in the order in which they come",
+    "in their order",
   ],
   [
     "4",
     "routers on the way look at no extension headers but hop-by-hop options",
-    "whoever is not the destination",
+    "are for the destination only",
   ],
   [
     "4",
     "a next header of zero behind another header than that of IPv6 is a parameter problem",
-    "behind another header",
+    "4.1: hop-by-hop options anywhere else",
   ],
   [
     "4.1",
     "extension headers are accepted in any order and number, hop-by-hop options but once",
-    "in any order",
+    "others in any order",
   ],
   [
     "4.2",
@@ -96,18 +92,14 @@ export const RFC8200: readonly Requirement[] = catalogue(8200, [
   [
     "4.5",
     "each fragment but the last one has a multiple of 8 octets",
-    "but the last one has a multiple of 8",
+    "each part but the last one",
   ],
   [
     "4.5",
     "the first fragment has all headers up to that of the upper layer",
-    "the first fragment has all headers",
+    "excepted: there is nothing to obey: what is sent has no extension headers but those that each fragment has",
   ],
-  [
-    "4.5",
-    "fragments belong together by source, destination and identification",
-    "belong together by",
-  ],
+  ["4.5", "fragments belong together by source, destination and identification", "make the packet"],
   ["4.5", "reassembly is given up after 60 seconds", "60 seconds after the first fragment"],
   [
     "4.5",
@@ -120,15 +112,23 @@ export const RFC8200: readonly Requirement[] = catalogue(8200, [
     "fragments that overlap end the reassembly, in silence",
     "reassembly of the packet is abandoned",
   ],
-  ["4.5", "a fragment that is a whole packet is taken by itself", "is a whole packet"],
+  ["4.5", "a fragment that is a whole packet is taken by itself", "is a whole packet by itself"],
   ["4.7", "what follows a next header of 59 is ignored, and forwarded as it is", "no next header"],
-  ["5", "links take 1280 octets at least", "1280 octets"],
-  ["5", "fragments that make 1500 octets are put together", "1500 octets"],
-  ["7", "an upper layer sets the traffic class, and learns that of what arrives", "traffic class"],
+  [
+    "5",
+    "links take 1280 octets at least",
+    "excepted: who adds an interface says what its link takes; where that is less, IPv6 sends no more than it takes",
+  ],
+  ["5", "fragments that make 1500 octets are put together", "packets of 1500 bytes"],
+  [
+    "7",
+    "an upper layer sets the traffic class, and learns that of what arrives",
+    "1122 4.1.4: the type of service",
+  ],
   [
     "8.1",
     "checksums of upper layers cover the pseudo header with the final destination",
-    "pseudo header",
+    "9293 3.1: every checksum is verified",
   ],
   [
     "8.1",
@@ -139,6 +139,16 @@ export const RFC8200: readonly Requirement[] = catalogue(8200, [
   [
     "8.4",
     "answers to what had a routing header do not have it reversed",
-    "routing headers are not reversed",
+    "excepted: there is nothing to obey: answers have no routing headers",
+  ],
+  [
+    "3",
+    "a router lowers the hop limit, and discards at zero what is for others",
+    "4443 3.3: its sender is told",
+  ],
+  [
+    "8.3",
+    "a maximum segment is what a packet has room for behind headers of 60 bytes",
+    "9293 3.7.1: what can be received",
   ],
 ]);

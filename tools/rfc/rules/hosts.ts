@@ -13,7 +13,7 @@ const SOURCE_ROUTES =
 
 /** The rules. */
 export const RFC1122: readonly Requirement[] = catalogue(1122, [
-  ["3.1", "a host forwards nothing unless it is told to", "forwards nothing unless"],
+  ["3.1", "a host forwards nothing unless it is told to", "forwards nothing unless it is told to"],
   [
     "3.2.1.1",
     "a datagram of another version is discarded in silence",
@@ -46,17 +46,17 @@ export const RFC1122: readonly Requirement[] = catalogue(1122, [
     "the loopback network is nowhere",
     "stays here",
   ],
-  ["3.2.1.3", "a host's networks are divided by masks", "5227 2.1: an address is probed"],
+  ["3.2.1.3", "a host's networks are divided by masks", "3.3.1.2: the longest prefix decides"],
   ["3.2.1.4", "fragments are put together", "fragments are put together"],
   ["3.2.1.6", "transports set the type of service", "4.1.4: the type of service"],
   ["3.2.1.7", "nothing is sent with a time to live of zero", "nothing is sent with"],
   [
     "3.2.1.7",
     "what arrives with a time to live below two is not discarded for that",
-    "is not discarded for its time to live",
+    "what is ours is not discarded",
   ],
   ["3.2.1.7", "transports set the time to live", "4.1.4: the time to live"],
-  ["3.2.1.7", "the time to live of those that do not is a setting", "hop limit is a setting"],
+  ["3.2.1.7", "the time to live of those that do not is a setting", "has that of the settings"],
   ["3.2.1.8", "transports can send options", "4.1.3.2: programs can give options"],
   [
     "3.2.1.8",
@@ -72,13 +72,13 @@ export const RFC1122: readonly Requirement[] = catalogue(1122, [
   [
     "3.2.2",
     "messages of ICMP of an unknown type are discarded in silence",
-    "of an unknown type is silently discarded",
+    "messages of unknown types",
   ],
-  ["3.2.2", "what an error quotes is as it was received", "4443 2.4: as much as fits"],
+  ["3.2.2", "what an error quotes is as it was received", "1812 4.3.2.3: as much of the packet"],
   [
     "3.2.2",
     "errors are passed to the transport that they are about",
-    "the transport layer is told",
+    "3.2.2.4: the transport layer is told",
   ],
   ["3.2.2", "no error is about an error", "not about an ICMP error message"],
   ["3.2.2", "nor about what was for everybody or for a group", "to a group", "to everybody"],
@@ -121,9 +121,13 @@ export const RFC1122: readonly Requirement[] = catalogue(1122, [
     "where timestamps are answered, then by milliseconds of the day in universal time",
     "milliseconds of the day",
   ],
-  ["3.2.2.9", "a host that is not to does not tell masks", "masks are not told"],
+  [
+    "3.2.2.9",
+    "a host that is not to does not tell masks",
+    "excepted: there is nothing to obey: requests for masks are messages of an unknown type (RFC 6918)",
+  ],
   ["3.3.1.1", "masks decide what is on the link", "a first hop is a neighbour"],
-  ["3.3.1.1", "a host works without any router", "a host works without"],
+  ["3.3.1.1", "a host works without any router", "one of the link always is"],
   [
     "3.3.1.2",
     "next hops are remembered; what is not known goes to a default one",
@@ -183,4 +187,12 @@ export const RFC1122: readonly Requirement[] = catalogue(1122, [
     "programs set time to live, type of service and options",
     "programs set the time to live",
   ],
+  [
+    "2.3.2.1",
+    "entries of ARP that are out of date are not used",
+    "4861 7.3.3: after ReachableTime",
+  ],
+  ["2.3.2.1", "floods of requests of ARP are prevented", "floods of requests"],
+  ["2.3.3", "datagrams are sent and received in frames of Ethernet", "in frames of Ethernet"],
+  ["2.4", "IP is told what came as a broadcast of the link", "3.3.6: as a link-layer broadcast"],
 ]);

@@ -42,6 +42,11 @@ export const RFC5227: readonly Requirement[] = catalogue(5227, [
   ["2.3", "two announcements are sent, 2 s apart", "two announcements"],
   ["2.4", "conflicts are looked for in every packet", "conflicts are looked for"],
   ["2.4", "an address in conflict is given up, or defended once in 10 s", "an address is given up"],
+  [
+    "2.1",
+    "addresses are not probed again and again",
+    "excepted: there is nothing to obey: nothing probes an address that is in use",
+  ],
 ]);
 
 /** The rules of RFC 4861. */
@@ -51,7 +56,7 @@ export const RFC4861: readonly Requirement[] = catalogue(4861, [
   [
     "4.2",
     "advertisements of routers come from their link-local address",
-    "8.2: the source is the router's link-local",
+    "4.2: from an address of the link",
   ],
   [
     "6.1.1",
@@ -59,7 +64,11 @@ export const RFC4861: readonly Requirement[] = catalogue(4861, [
     "6.1: messages that are not valid",
   ],
   ["6.1.2", "so are advertisements of routers", "6.1: messages that are not valid"],
-  ["6.2.2", "only interfaces that are to advertise do", "only interfaces that are to advertise"],
+  [
+    "6.2.2",
+    "only interfaces that are to advertise do",
+    "only interfaces that are told to advertise",
+  ],
   [
     "6.2.4",
     "advertisements are a random time apart, between the shortest and the longest one",
@@ -96,7 +105,11 @@ export const RFC4861: readonly Requirement[] = catalogue(4861, [
     "routers that answer are preferred; else they are taken in turn",
     "routers that answer",
   ],
-  ["6.3.7", "three solicitations at most, 4 s apart", "7559 2: the intervals double"],
+  [
+    "6.3.7",
+    "solicitations are 4 s apart at least; there are three, or more by RFC 7559",
+    "7559 2: the intervals double",
+  ],
   ["6.3.7", "after an advertisement no more are sent", "after a valid advertisement"],
   [
     "7.1.1",
@@ -116,7 +129,11 @@ export const RFC4861: readonly Requirement[] = catalogue(4861, [
     "without an answer to three, ICMP tells of each packet that waited",
     "it has failed, and ICMP",
   ],
-  ["7.2.3", "a solicitation for what is not ours is dropped in silence", "for what is not ours"],
+  [
+    "7.2.3",
+    "a solicitation for what is not ours is dropped in silence",
+    "for what is not ours is dropped",
+  ],
   [
     "7.2.3",
     "an address that was not asked for makes an entry STALE",
@@ -156,6 +173,29 @@ export const RFC4861: readonly Requirement[] = catalogue(4861, [
   ["8.2", "redirects of a router come from its link-local address", "the source is the router's"],
   ["8.2", "their rate is limited", "the rate is limited"],
   ["8.3", "routers do not follow redirects", "a router does not follow"],
+  ["4.6", "a message with an option of no length is dropped in silence", "an option of no length"],
+  [
+    "6.2.1",
+    "the interval of advertisements is bounded by 4 and 1800 seconds",
+    "from 4 to 1800 seconds",
+  ],
+  [
+    "7.2.1",
+    "the groups of all nodes and of solicited nodes are joined",
+    "4291 2.8: every node listens to ff02::1",
+    "4291 2.8: the solicited-node group",
+  ],
+  [
+    "7.2.6",
+    "an advertisement that nobody asked for does not say that it was",
+    "it is not solicited",
+  ],
+  ["4.6", "options that are not known are passed over", "options that are not known"],
+  [
+    "8.1",
+    "a redirect is not bad because its target is in no prefix of the link",
+    "whatever prefixes say",
+  ],
 ]);
 
 /** The rules of RFC 4862. */
@@ -170,7 +210,7 @@ export const RFC4862: readonly Requirement[] = catalogue(4862, [
     "duplicates are looked for before an address is used, however it was obtained",
     "every unicast address",
   ],
-  ["5.4", "each address is asked for by itself", "each one by itself"],
+  ["5.4", "each address is asked for by itself", "every unicast address"],
   [
     "5.4",
     "a tentative address is no source, and receives nothing but what the test needs",
@@ -224,6 +264,11 @@ export const RFC4862: readonly Requirement[] = catalogue(4862, [
     "an address whose valid lifetime is over is not assigned",
     "whose valid lifetime is over",
   ],
+  [
+    "5.4.1",
+    "solicitations and advertisements that are not valid are dropped in silence",
+    "4861 6.1: messages that are not valid",
+  ],
 ]);
 
 /** The rules of RFC 7217. */
@@ -266,6 +311,7 @@ export const RFC8981: readonly Requirement[] = catalogue(8981, [
     "the next one is made before one is deprecated, while its prefix is preferred",
     "only while the prefix",
   ],
+  ["3.7", "it can be chosen whether there are temporary addresses", "says whether there are any"],
 ]);
 
 /** The rules of RFC 6724. */

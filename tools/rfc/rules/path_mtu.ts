@@ -25,7 +25,7 @@ export const RFC1191: readonly Requirement[] = catalogue(1191, [
     "a router tells the next hop's MTU when it discards what must not be fragmented",
     "learns the next hop's MTU",
   ],
-  ["5", "errors of routers that tell no MTU are coped with", "tells no MTU"],
+  ["5", "errors of routers that tell no MTU are coped with", "does not say its MTU"],
   [
     "6.4",
     "what was too big is sent again at once, without any effect on the congestion window",
@@ -67,7 +67,7 @@ export const RFC4821: readonly Requirement[] = catalogue(4821, [
     "7.5: a probe of the path may be lost",
   ],
   ["5.2", "a maximum segment leaves room for all headers", "9293 3.7.1: leaves room for options"],
-  ["7.4", "a probe is not fragmented", "a probe is not fragmented"],
+  ["7.4", "a probe is not fragmented", "a probe is not taken apart"],
   [
     "7.7",
     "a path whose packets all vanish is taken for a shorter one",
@@ -85,6 +85,6 @@ export const RFC8899: readonly Requirement[] = catalogue(8899, [
   [
     "3",
     "errors that packets are too big are validated before they are used",
-    "1122 3.2.2.4: the transport layer is told",
+    "5927 4.1: only what is on its way",
   ],
 ]);

@@ -9,7 +9,7 @@ import type { Requirement } from "../requirement.ts";
 
 /** The rules of RFC 5961. */
 export const RFC5961: readonly Requirement[] = catalogue(5961, [
-  ["3.2", "a reset outside the window is dropped in silence", "outside the window it is dropped"],
+  ["3.2", "a reset outside the window is dropped in silence", "a reset outside the window"],
   [
     "3.2",
     "a reset at RCV.NXT ends the connection; elsewhere in the window it is asked back",
@@ -26,8 +26,12 @@ export const RFC5961: readonly Requirement[] = catalogue(5961, [
 
 /** The rules of RFC 7323. */
 export const RFC7323: readonly Requirement[] = catalogue(7323, [
-  ["2.2", "a SYN-ACK has the window scale option only if the SYN had it", "only if the SYN had it"],
-  ["2.2", "the option means nothing in segments without SYN", "means nothing without SYN"],
+  [
+    "2.2",
+    "a SYN-ACK has the window scale option only if the SYN had it",
+    "2.5: only what the SYN had",
+  ],
+  ["2.2", "the option means nothing in segments without SYN", "only that of the SYN counts"],
   ["2.2", "the window of a SYN is not shifted", "the window of a SYN"],
   ["2.3", "the shift is 14 at most; of more, 14 is taken", "the shift is 14", "of more than 14"],
   [
@@ -37,13 +41,13 @@ export const RFC7323: readonly Requirement[] = catalogue(7323, [
   ],
   ["2.4", "a window that was announced is honoured, whatever rounding makes of it", "stays in it"],
   ["3.2", "once agreed on, timestamps are in every segment but resets", "once agreed on"],
+  ["3.2", "a SYN-ACK has the option only if the SYN had it", "2.5: only what the SYN had"],
+  ["3.2", "a segment without the option does not abort a connection", "without a timestamp"],
   [
     "3.2",
-    "a SYN-ACK has the option only if the SYN had it",
-    "5.3: the SYN's timestamp is the first",
+    "the option is ignored where it was not agreed on",
+    "where timestamps were not agreed on",
   ],
-  ["3.2", "a segment without the option does not abort a connection", "without a timestamp"],
-  ["3.2", "the option is ignored where it was not agreed on", "ignored where it was not agreed on"],
   [
     "4.1",
     "only acknowledgments of new data measure round trips",
@@ -70,14 +74,18 @@ export const RFC7323: readonly Requirement[] = catalogue(7323, [
 
 /** The rules of RFC 2018. */
 export const RFC2018: readonly Requirement[] = catalogue(2018, [
-  ["2", "SACK-permitted is in segments with SYN only", "only in segments with SYN"],
-  ["3", "SACK is sent only where the other end permits it", "only where the other end permits it"],
+  ["2", "SACK-permitted is in segments with SYN only", "SACK is permitted by SYNs"],
+  ["3", "SACK is sent only where the other end permits it", "7323 2.5: what only one SYN has"],
   [
     "4",
     "the first block has the segment that triggered the acknowledgment",
     "the first block is the one",
   ],
-  ["8", "nothing is given up by its sender before it is acknowledged", "before it is acknowledged"],
+  [
+    "8",
+    "nothing is given up by its sender before it is acknowledged",
+    "nothing is dropped before it is acknowledged",
+  ],
   [
     "8",
     "but for the newest segment, what is not held any more is not reported",
@@ -113,15 +121,11 @@ export const RFC7413: readonly Requirement[] = catalogue(7413, [
     "a cookie is of its client's address, cannot be guessed, and loses its worth in time",
     "of the client's address",
   ],
-  ["4.1.3", "clients keep the cookies of servers, with the MSS", "clients keep"],
+  ["4.1.3", "clients keep the cookies of servers, with the MSS", "clients keep the cookies"],
   ["4.1.3.1", "what is sent again as SYN has no data", "neither data nor the option"],
-  [
-    "4.2.1",
-    "data that the SYN-ACK does not acknowledge are sent again",
-    "are sent again behind the SYN",
-  ],
+  ["4.2.1", "data that the SYN-ACK does not acknowledge are sent again", "the rest is sent again"],
   ["4.2.2", "without a good cookie the data of a SYN are ignored", "who has no good cookie"],
-  ["4.2.2", "with one they are passed on, and acknowledged", "with a good one"],
+  ["4.2.2", "with one they are passed on, and acknowledged", "with a good cookie"],
   ["5.1", "no more than so many connections are begun by SYNs with data", "no more than so many"],
 ]);
 
@@ -159,7 +163,7 @@ export const RFC4987: readonly Requirement[] = catalogue(4987, [
   [
     "3.6",
     "with cookies a SYN leaves no state; an acknowledgment with a good one makes it",
-    "leaves no state",
+    "it leaves no state",
   ],
 ]);
 
@@ -172,5 +176,6 @@ export const RFC5482: readonly Requirement[] = catalogue(5482, [
     "USER_TIMEOUT = min",
   ],
   ["3.1", "a timeout that the program chose is not changed by the peer", "until a program chooses"],
-  ["3.3", "the option is ignored where it is not wanted", "is not wanted"],
+  ["3.3", "the option is ignored where it is not wanted", "3.1: where the option is not wanted"],
+  ["3.1", "the option is sent only where it is enabled", "ENABLED"],
 ]);

@@ -1,0 +1,152 @@
+/**
+ * How the options of TCP's sockets are read that are no plain integers of `option_rows.ts`.
+ *
+ * @module
+ */
+
+import { Sock, SockOpt } from "../../ring/abi/opcodes.ts";
+import { Errno } from "../../ring/abi/errno.ts";
+import { Protocol } from "../wire/numbers.ts";
+import { Ipv4Name, Ipv6Name, SocketName, TcpName } from "./option_names.ts";
+import type { OptionHost } from "./socket_options.ts";
+import { State } from "./states.ts";
+import { tcpInfo } from "./tcp_info.ts";
+
+const { SOL_SOCKET, SOL_IP, IPPROTO_IPV6, IPPROTO_TCP } = SockOpt;
+
+const INT_BYTES = 4;
+const LINGER_BYTES = 8;
+const NAME_BYTES = 16;
+const SECOND = 1_000_000;
+const AF_INET = 2;
+const AF_INET6 = 10;
+const DEFAULT_HOPS = 64;
+const DEFAULT_SEGMENT = 536;
+/** A switch beside those of `option_rows.ts`: TCP_QUICKACK was turned off. */
+export const DELAYS: number = 1 << 25;
+
+/** Reads an option. @returns its value as getsockopt(2) gives it, or `-errno` */
+export type Getter = (host: OptionHost) => Uint8Array | number;
+
+/** What stands for a level and a name in a table. */
+export function key(level: number, name: number): number {
+  return level << 16 | name & 0xffff;
+}
+
+/** How each is read. */
+export const SPECIAL_GETTERS: ReadonlyMap<number, Getter> = new Map<number, Getter>([
+  [key(SOL_SOCKET, SockOpt.SO_TYPE), () => intBytes(Sock.STREAM)],
+  [key(SOL_SOCKET, SockOpt.SO_PROTOCOL), () => intBytes(Protocol.TCP)],
+  [key(SOL_SOCKET, SockOpt.SO_DOMAIN), ({ isIpv6 }) => intBytes(isIpv6 ? AF_INET6 : AF_INET)],
+  [key(SOL_SOCKET, SockOpt.SO_ERROR), (host) => intBytes(host.takeError())],
+  [key(SOL_SOCKET, SockOpt.SO_ACCEPTCONN), ({ state }) => intBytes(Number(state === State.LISTEN))],
+  [key(SOL_SOCKET, SockOpt.SO_LINGER), ({ configuration }) => {
+    const bytes = new Uint8Array(LINGER_BYTES);
+    bytes.set(intBytes(Number(configuration.linger >= 0)));
+    bytes.set(intBytes(configuration.lingerSeconds), INT_BYTES);
+    return bytes;
+  }],
+  [key(SOL_SOCKET, SockOpt.SO_SNDBUF), ({ configuration, connection, context }) => {
+    const limit = connection?.sender.bufferLimit ?? context.defaultBuffers.send;
+    return intBytes(2 * (configuration.sendBuffer || limit));
+  }],
+  [key(SOL_SOCKET, SockOpt.SO_RCVBUF), ({ configuration, connection, context }) => {
+    const limit = connection?.receiver.bufferLimit ?? context.defaultBuffers.receive;
+    return intBytes(2 * (configuration.receiveBuffer || limit));
+  }],
+  [
+    key(SOL_SOCKET, SocketName.RECEIVE_LOW_WATER),
+    ({ configuration }) => intBytes(configuration.receiveLowWater),
+  ],
+  [key(SOL_SOCKET, SocketName.SEND_LOW_WATER), () => intBytes(1)],
+  [
+    key(SOL_SOCKET, SocketName.MAX_PACING_RATE),
+    ({ configuration }) =>
+      intBytes(configuration.maximumPacingRate === Infinity ? -1 : configuration.maximumPacingRate),
+  ],
+  [key(SOL_SOCKET, SocketName.COOKIE), ({ cookie }) => {
+    const bytes = new Uint8Array(2 * INT_BYTES);
+    bytes.set(intBytes(cookie));
+    return bytes;
+  }],
+  [key(SOL_SOCKET, SockOpt.SO_BINDTODEVICE), ({ context, configuration }) => {
+    const device = context.interfaces.get(configuration.device);
+    return device === undefined ? new Uint8Array(0) : textBytes(`${device.name}\0`);
+  }],
+  [
+    key(SOL_SOCKET, SocketName.BIND_TO_INTERFACE),
+    ({ configuration }) => intBytes(configuration.device),
+  ],
+  [key(IPPROTO_TCP, SockOpt.TCP_MAXSEG), segmentBytes],
+  [
+    key(IPPROTO_TCP, TcpName.LINGER2),
+    ({ configuration: { finWait2 } }) => intBytes(finWait2 < 0 ? -1 : finWait2 / SECOND),
+  ],
+  [
+    key(IPPROTO_TCP, SockOpt.TCP_DEFER_ACCEPT),
+    ({ configuration }) => intBytes(configuration.deferAccept / SECOND),
+  ],
+  [
+    key(IPPROTO_TCP, TcpName.WINDOW_CLAMP),
+    ({ configuration }) => intBytes(configuration.windowClamp),
+  ],
+  [
+    key(IPPROTO_TCP, SockOpt.TCP_QUICKACK),
+    ({ connection, configuration: { switches } }) =>
+      intBytes(Number(connection?.receiver.quickAcknowledgment ?? (switches & DELAYS) === 0)),
+  ],
+  [
+    key(IPPROTO_TCP, SockOpt.TCP_FASTOPEN),
+    ({ configuration }) => intBytes(configuration.fastOpenQueue),
+  ],
+  [key(IPPROTO_TCP, TcpName.FAST_OPEN_KEY), ({ context }) => context.fastOpenCookies.keyBytes()],
+  [
+    key(IPPROTO_TCP, TcpName.TIMESTAMP),
+    ({ connection, context }) =>
+      intBytes(connection?.timestampNow ?? context.secrets.timestampClock),
+  ],
+  [key(IPPROTO_TCP, TcpName.ULP), () => new Uint8Array(0)],
+  [key(SOL_IP, Ipv4Name.OPTIONS), () => new Uint8Array(0)],
+  [key(SOL_IP, Ipv4Name.UNICAST_INTERFACE), () => intBytes(0)],
+  [key(IPPROTO_TCP, SockOpt.TCP_INFO), ({ state, connection }) => tcpInfo(state, connection)],
+  [key(IPPROTO_TCP, SockOpt.TCP_CONGESTION), ({ configuration }) => {
+    const bytes = new Uint8Array(NAME_BYTES);
+    bytes.set(textBytes(configuration.congestionControl).subarray(0, NAME_BYTES - 1));
+    return bytes;
+  }],
+  [key(SOL_IP, SockOpt.IP_TOS), ({ configuration }) => intBytes(configuration.typeOfService)],
+  [
+    key(SOL_IP, SockOpt.IP_TTL),
+    ({ configuration }) => intBytes(configuration.timeToLive || DEFAULT_HOPS),
+  ],
+  [key(SOL_IP, Ipv4Name.MTU), pathMtu],
+  [key(IPPROTO_IPV6, Ipv6Name.MTU), pathMtu],
+  [
+    key(IPPROTO_IPV6, SockOpt.IPV6_UNICAST_HOPS),
+    ({ configuration }) => intBytes(configuration.hopLimit || DEFAULT_HOPS),
+  ],
+  [
+    key(IPPROTO_IPV6, SockOpt.IPV6_TCLASS),
+    ({ configuration }) => intBytes(configuration.trafficClass),
+  ],
+]);
+
+function segmentBytes({ configuration, connection, state }: OptionHost): Uint8Array {
+  const isIdle = state === State.CLOSED || state === State.LISTEN;
+  if (isIdle && configuration.maximumSegment > 0) return intBytes(configuration.maximumSegment);
+  return intBytes(connection === null ? DEFAULT_SEGMENT : connection.payloadBase);
+}
+
+function pathMtu({ connection }: OptionHost): Uint8Array | number {
+  const mtu = connection?.flow.path?.mtu ?? 0;
+  return mtu === 0 ? -Errno.ENOTCONN : intBytes(mtu);
+}
+
+/** An int as it lies in memory: little-endian, as all machines here are. */
+export function intBytes(value: number): Uint8Array {
+  return Uint8Array.of(value, value >> 8, value >> 16, value >> 24);
+}
+
+function textBytes(text: string): Uint8Array {
+  return Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+}
