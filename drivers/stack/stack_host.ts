@@ -35,7 +35,7 @@ const MAXIMUM_ROUNDS = 256;
  * than most answers, and costs whoever sends; but where looking was in vain, others need the core.
  */
 const SHORTEST_LINGER = 25;
-const LONGEST_LINGER = 1000;
+const LONGEST_LINGER = 2000;
 /** Looks between two of the clock. */
 const LOOKS = 16;
 
@@ -166,7 +166,7 @@ export class StackHost implements RingClockOwner {
       return;
     }
     if (this.#isClosed) return;
-    if (this.#runRounds(NEVER)) this.rest();
+    if (this.#runRounds(NEVER)) this.#awaitWake();
     else this.#schedule();
   }
 
@@ -295,10 +295,14 @@ export class StackHost implements RingClockOwner {
     return due.length;
   }
 
-  /** Prepares to be woken by whatever comes first. */
+  /** Prepares for its thread to sleep, and to be woken by whatever comes first. */
   rest(): void {
-    this.#arm();
     if (this.#links.length > 0) this.#restedAt = this.clock.now();
+    this.#awaitWake();
+  }
+
+  #awaitWake(): void {
+    this.#arm();
     for (const { port } of this.#links) {
       if (!port.sleep(this.#onWake)) return this.#schedule();
     }

@@ -31,25 +31,22 @@ await next();
 const capability = await openStack(one, CLIENT);
 const stream = await TcpStream.connect(`${SERVER}:${PORT}`, capability);
 let isOver = false;
-let ending: unknown;
 const result = next().then((measured) => {
   isOver = true;
   return measured as { bytes: number; milliseconds: number };
 });
 const data = new Uint8Array(CHUNK_BYTES);
-try {
-  // Two at a time, so that the next one is there when the first one is done.
-  let before = stream.send(data);
-  while (!isOver) {
-    const after = stream.send(data);
-    await before;
-    before = after;
+/** The receiver closes in the middle of it all, and its message may come later than its reset. */
+let ending: unknown;
+async function pour(): Promise<void> {
+  try {
+    while (!isOver) await stream.send(data);
+  } catch (error) {
+    ending = error;
   }
-  await before;
-} catch (error) {
-  // The receiver closes in the middle of it all, and its message may come later than its reset.
-  ending = error;
 }
+// Two at a time, so that the next one is there when the first one is done.
+await Promise.all([pour(), pour()]);
 const measured = await Promise.race([
   result,
   new Promise<null>((end) => setTimeout(end, 1000, null)),
