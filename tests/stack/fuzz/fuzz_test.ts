@@ -6,7 +6,7 @@
  * @module
  */
 
-import { scale, SEED } from "../../support/seed.ts";
+import { LONG, scale, SEED } from "../../support/seed.ts";
 import type { Stance } from "./attacker.ts";
 import { fuzz } from "./run.ts";
 
@@ -14,6 +14,12 @@ import { fuzz } from "./run.ts";
 const FRAMES = scale(45_000, 10_000_000);
 /** Frames into one pair of stacks, before the next pair begins: every kind of pair gets its turn. */
 const SLICE = scale(3000, 100_000);
+
+/**
+ * Every run of all tests takes the same frames: what only one in a million frames brings to light is
+ * for `test:long` to find, with seeds of its own.
+ */
+const FUZZ_SEED = LONG ? SEED : 40;
 
 const CASES: readonly { readonly stance: Stance; readonly name: string }[] = [
   {
@@ -32,8 +38,8 @@ const CASES: readonly { readonly stance: Stance; readonly name: string }[] = [
 
 for (const { stance, name } of CASES) {
   Deno.test(name, async () => {
-    console.log(`seed ${SEED} (MILLRACE_SEED=${SEED} repeats it)`);
+    if (LONG) console.log(`seed ${SEED} (MILLRACE_SEED=${SEED} repeats it)`);
     const slices = Math.ceil(FRAMES / CASES.length / SLICE);
-    await fuzz({ stance, seed: SEED, slices, frames: SLICE });
+    await fuzz({ stance, seed: FUZZ_SEED, slices, frames: SLICE });
   });
 }
