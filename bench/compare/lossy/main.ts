@@ -5,6 +5,7 @@
  * `deno run -A bench/compare/lossy/main.ts [--seeds N] [--seconds S] [--control cubic]`. Needs root,
  * TUN devices and python3.
  */
+import { argument } from "../peers/arguments.ts";
 import { median } from "../statistics.ts";
 import { measureLinuxPair } from "./linux_pair.ts";
 import { measureOurPair } from "./our_pair.ts";
@@ -13,14 +14,9 @@ const LINK = { bandwidth: "100Mbit/s", delayMs: 25, loss: 0.01, queue: { packets
 /** What the median goodput is to be, against Linux'. */
 const GOAL = 0.9;
 
-function argument(name: string, fallback: string): string {
-  const at = Deno.args.indexOf(name);
-  return at < 0 ? fallback : Deno.args[at + 1];
-}
-
-const seeds = Number(argument("--seeds", "20"));
-const seconds = Number(argument("--seconds", "10"));
-const control = argument("--control", "cubic");
+const seeds = Number(argument("seeds", "20"));
+const seconds = Number(argument("seconds", "10"));
+const control = argument("control", "cubic");
 
 const ours: number[] = [];
 const theirs: number[] = [];

@@ -3,12 +3,13 @@
  * sender, application and stack, runs in the main thread, the receiver with its own in a Worker.
  */
 import { createPipe, TcpStream } from "../../../mod.ts";
+import { argument, flag } from "../peers/arguments.ts";
 import { CLIENT, openStack, PORT, SERVER } from "./sides.ts";
 
 const CHUNK_BYTES = 262_144;
 
-const seconds = Number(Deno.args[Deno.args.indexOf("--seconds") + 1] || 2);
-const offload = Deno.args.includes("--offload");
+const seconds = Number(argument("seconds", "2"));
+const offload = flag("offload");
 
 const [one, other] = createPipe({ offload });
 const worker = new Worker(new URL("./bulk_receiver.ts", import.meta.url), { type: "module" });
@@ -26,7 +27,7 @@ async function next(): Promise<unknown> {
   return messages.shift();
 }
 
-worker.postMessage({ port: other, seconds, connections: 1, bytes: 0 });
+worker.postMessage({ port: other, seconds });
 await next();
 const capability = await openStack(one, CLIENT);
 const stream = await TcpStream.connect(`${SERVER}:${PORT}`, capability);

@@ -1,12 +1,18 @@
 /** The receiving side of a bulk transfer, as a Worker: posts the bytes that came in counted seconds. */
 /// <reference lib="deno.worker" />
-import { TcpEndpoint } from "../../../mod.ts";
-import { openStack, PORT, SERVER, type SideOptions } from "./sides.ts";
+import { type PipeHandle, TcpEndpoint } from "../../../mod.ts";
+import { openStack, PORT, SERVER } from "./sides.ts";
+
+/** What it is started with. */
+interface BulkStart {
+  readonly port: PipeHandle;
+  readonly seconds: number;
+}
 
 const WARM_UP_MS = 500;
 const LOOK_BYTES = 16 << 20;
 
-self.onmessage = async ({ data }: MessageEvent<SideOptions>) => {
+self.onmessage = async ({ data }: MessageEvent<BulkStart>) => {
   await using capability = await openStack(data.port, SERVER, {
     buffers: { count: 256, bytes: 65536 },
   });

@@ -2,6 +2,7 @@
  * Connections opened and closed between two stacks with 16 addresses each, both in this one thread:
  * `deno run -A churn.ts --seconds 2`. Time in the stacks is virtual, so that TIME-WAIT passes.
  */
+import { argument } from "../peers/arguments.ts";
 import { PacketArena, sizeClasses } from "../../../stack/memory/mod.ts";
 import { FrameQueue } from "../../../stack/frame_queue.ts";
 import { SeededRandom } from "../../../stack/random.ts";
@@ -42,8 +43,7 @@ function socketOf(stack: Stack): StreamStackSocket {
   return socket;
 }
 
-const at = Deno.args.indexOf("--seconds");
-const seconds = at < 0 ? 2 : Number(Deno.args[at + 1]);
+const seconds = Number(argument("seconds", "2"));
 const arena = new PacketArena({
   classes: sizeClasses({ small: 16_384, medium: 16_384, large: 16 }),
 });

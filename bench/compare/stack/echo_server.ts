@@ -1,7 +1,7 @@
 /** The serving side of an echo, as a Worker. */
 /// <reference lib="deno.worker" />
-import { TcpEndpoint, type TcpStream } from "../../../mod.ts";
-import { openStack, PORT, SERVER, type SideOptions } from "./sides.ts";
+import { type PipeHandle, TcpEndpoint, type TcpStream } from "../../../mod.ts";
+import { openStack, PORT, SERVER } from "./sides.ts";
 
 async function echo(stream: TcpStream): Promise<void> {
   try {
@@ -11,8 +11,8 @@ async function echo(stream: TcpStream): Promise<void> {
   }
 }
 
-self.onmessage = async ({ data }: MessageEvent<SideOptions>) => {
-  const capability = await openStack(data.port, SERVER);
+self.onmessage = async ({ data }: MessageEvent<PipeHandle>) => {
+  const capability = await openStack(data, SERVER);
   const endpoint = await TcpEndpoint.create(`${SERVER}:${PORT}`, capability);
   self.postMessage("ready");
   for await (const stream of endpoint) void echo(stream);

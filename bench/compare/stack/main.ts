@@ -4,6 +4,7 @@
  *
  * `deno run -A bench/compare/stack/main.ts [--rounds N] [--seconds S] [--rows a,b] [--gate]`
  */
+import { argument, flag } from "../peers/arguments.ts";
 import { describeMachine } from "../machine.ts";
 import { formatFacts, formatNumber } from "../report.ts";
 import { median } from "../statistics.ts";
@@ -73,11 +74,6 @@ const ROWS: readonly Row[] = [
 
 const LIMIT_MS = 120_000;
 
-function argument(name: string, fallback: string): string {
-  const at = Deno.args.indexOf(name);
-  return at < 0 ? fallback : Deno.args[at + 1];
-}
-
 /** Runs a program once. @returns its figure, or null where it failed */
 async function measure(program: Program, metric: string, seconds: string): Promise<number | null> {
   const file = new URL(program.file, import.meta.url).pathname;
@@ -116,12 +112,12 @@ async function runRow(row: Row, rounds: number, seconds: string): Promise<boolea
   return isMet;
 }
 
-const rounds = Number(argument("--rounds", "5"));
-const seconds = argument("--seconds", "2");
-const wanted = argument("--rows", ROWS.map(({ name }) => name).join(",")).split(",");
+const rounds = Number(argument("rounds", "5"));
+const seconds = argument("seconds", "2");
+const wanted = argument("rows", ROWS.map(({ name }) => name).join(",")).split(",");
 console.log(`machine\n${formatFacts({ ...describeMachine() } as Record<string, string>)}`);
 let isAllMet = true;
 for (const row of ROWS) {
   if (wanted.includes(row.name)) isAllMet = await runRow(row, rounds, seconds) && isAllMet;
 }
-if (Deno.args.includes("--gate") && !isAllMet) Deno.exit(1);
+if (flag("gate") && !isAllMet) Deno.exit(1);

@@ -4,14 +4,6 @@
  */
 import { NetworkCapability, type PipeHandle, type RingOptions } from "../../../mod.ts";
 
-/** What a side is told. */
-export interface SideOptions {
-  readonly port: PipeHandle;
-  readonly seconds: number;
-  readonly connections: number;
-  readonly bytes: number;
-}
-
 /** The addresses of the serving side and of the other one. */
 export const SERVER = "10.9.0.1";
 /** See {@linkcode SERVER}. */
