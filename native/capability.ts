@@ -166,6 +166,11 @@ export class NetworkCapability implements AsyncDisposable {
     if (stack !== undefined && backend !== "stack") {
       throw new TypeError(`request: stack is for the backend "stack", not for ${backend}`);
     }
+    if (request.worker !== undefined && (stack?.worker ?? request.worker) !== request.worker) {
+      throw new TypeError(
+        `request: worker is ${request.worker}, but stack.worker ${stack?.worker}`,
+      );
+    }
     // A stack has a thread of its own unless it is told to share this one.
     const worker = request.worker ?? backend === "stack";
     const outcome = await openDriver({ backend, plan, worker, without, ledger, stack });
