@@ -6,7 +6,8 @@
  */
 
 import { Errno } from "../../ring/abi/errno.ts";
-import { Msg, Shut, SockOpt } from "../../ring/abi/opcodes.ts";
+import { Msg, Shut } from "../../ring/abi/opcodes.ts";
+import { isAny, isMulticast, isSame } from "../ip/addresses.ts";
 import { Flow, type IpAddress, type IpParameters } from "../ip/types.ts";
 import {
   type DatagramInfo,
@@ -21,14 +22,11 @@ import {
   ANY_6,
   canonical,
   destinationOf,
-  isAny,
-  isGroup,
-  isSame,
   isScopeGood,
   judgeFamily,
   judgeLocal,
   needsScope,
-} from "./address_rules.ts";
+} from "../address_rules.ts";
 import type { DatagramContext } from "./context.ts";
 import { InfoReader } from "./info_reader.ts";
 import { isMembershipOption, SocketMemberships } from "./membership_options.ts";
@@ -38,10 +36,6 @@ import { type BudgetHolder, SendShare } from "./send_budget.ts";
 import { SendWays } from "./send_ways.ts";
 import { type OptionHost, SocketOptions } from "./socket_options.ts";
 import { copyToUser } from "./user_copy.ts";
-
-/** `SO_MEMINFO` of Linux, and which of its words (`SK_MEMINFO_*`) are not always 0 here. */
-const SO_MEMINFO = 55;
-const MEMINFO = { RECEIVED: 0, RECEIVE_BUFFER: 1, SEND_BUFFER: 3, DROPS: 8, WORDS: 9 } as const;
 
 const SHUT_RECEIVE = 1;
 const SHUT_SEND = 2;
@@ -286,7 +280,7 @@ export abstract class DatagramSocket implements DatagramStackSocket, OptionHost,
   protected fillParameters(way: Flow, { timeToLive, typeOfService }: DatagramParameters): void {
     const { parameters, options } = this;
     const isIpv4 = typeof way.remote === "number";
-    const toGroup = isGroup(way.remote);
+    const toGroup = isMulticast(way.remote);
     const service = options.values[isIpv4 ? Slot.TYPE_OF_SERVICE : Slot.TRAFFIC_CLASS];
     // RFC 1122 section 4.1.4 (MUST): programs set the time to live, the type of service and options
     // of IP, and what they set is passed on as it is.
@@ -387,18 +381,7 @@ export abstract class DatagramSocket implements DatagramStackSocket, OptionHost,
   /** See {@linkcode StackSocket.getOption}. */
   getOption(level: number, name: number): Uint8Array | number {
     if (isMembershipOption(level, name, this.family)) return this.memberships.get(level, name);
-    if (level === SockOpt.SOL_SOCKET && name === SO_MEMINFO) return this.#memoryInfo();
     return this.options.get(level, name);
-  }
-
-  /** `SO_MEMINFO`: nine words; what was sent is kept by nobody. */
-  #memoryInfo(): Uint8Array {
-    const words = new Uint32Array(MEMINFO.WORDS);
-    words[MEMINFO.RECEIVED] = this.queue.charged;
-    words[MEMINFO.RECEIVE_BUFFER] = this.options.receiveBuffer;
-    words[MEMINFO.SEND_BUFFER] = this.options.sendBuffer;
-    words[MEMINFO.DROPS] = this.queue.dropped;
-    return new Uint8Array(words.buffer);
   }
 
   /** See {@linkcode OptionHost.bindToDevice}. */

@@ -10,11 +10,12 @@ import { SockOpt } from "../../ring/abi/opcodes.ts";
 import { AF_INET, AF_INET6, IN6_ADDRESS, IN_ADDRESS } from "../../ring/abi/sockaddr.ts";
 import type { FilterMode, GroupMember } from "../iface/types.ts";
 import { Flow, type IpAddress } from "../ip/types.ts";
-import { isIpv4Multicast, isIpv6Multicast } from "../wire/addresses.ts";
+import { isMulticast } from "../ip/addresses.ts";
 import type { SocketFamily } from "../types.ts";
 import type { DatagramContext } from "./context.ts";
-import { Ipv4Name } from "./option_names.ts";
-import { intBytes, intOf, type SocketOptions } from "./socket_options.ts";
+import { Ipv4Name } from "../option_names.ts";
+import { intBytes, intOf } from "../option_values.ts";
+import type { SocketOptions } from "./socket_options.ts";
 
 const { SOL_IP, IPPROTO_IPV6 } = SockOpt;
 
@@ -246,8 +247,7 @@ export class SocketMemberships {
 
   /** The interface that is meant for a group, or `-errno`. */
   #judge(link: number, group: IpAddress): number {
-    const isGroup = typeof group === "number" ? isIpv4Multicast(group) : isIpv6Multicast(group);
-    if (!isGroup) return -Errno.EINVAL;
+    if (!isMulticast(group)) return -Errno.EINVAL;
     const index = link === 0 ? this.#defaultInterface(group) : link;
     const isKnown = index > 0 && this.#context.interfaces.get(index) !== undefined;
     return isKnown ? index : -Errno.ENODEV;

@@ -6,7 +6,7 @@
  */
 
 import { SockOpt } from "../../ring/abi/opcodes.ts";
-import { Ipv4Name, Ipv6Name, PathMtuDiscovery, SocketName, UdpName } from "./option_names.ts";
+import { Ipv4Name, Ipv6Name, PathMtuDiscovery, SocketName, UdpName } from "../option_names.ts";
 
 const { SOL_IP, SOL_SOCKET, IPPROTO_IPV6, IPPROTO_UDP } = SockOpt;
 

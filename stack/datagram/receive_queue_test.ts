@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { makeEnvironment } from "../../tests/support/fake_ip.ts";
+import { makeEnvironment } from "../../tests/support/stack/fake_ip.ts";
 import { takenPackets } from "../memory/mod.ts";
 import { QueueColumns, ReceiveQueue } from "./receive_queue.ts";
 

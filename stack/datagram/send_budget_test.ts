@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { makeEnvironment } from "../../tests/support/fake_ip.ts";
+import { makeEnvironment } from "../../tests/support/stack/fake_ip.ts";
 import { SendBudget, SendShare } from "./send_budget.ts";
 
 Deno.test("those who wait are told in the next instant, in their order, and once", () => {

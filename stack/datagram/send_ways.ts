@@ -6,19 +6,11 @@
  */
 
 import { Errno } from "../../ring/abi/errno.ts";
+import { isAny, isMulticast, isSame } from "../ip/addresses.ts";
 import { Flow, type IpAddress, type Path } from "../ip/types.ts";
 import type { DatagramParameters } from "../socket.ts";
 import type { SocketFamily } from "../types.ts";
-import {
-  ANY_6,
-  canonical,
-  destinationOf,
-  isAny,
-  isGroup,
-  isSame,
-  isScopeGood,
-  judgeFamily,
-} from "./address_rules.ts";
+import { ANY_6, canonical, destinationOf, isScopeGood, judgeFamily } from "../address_rules.ts";
 import type { DatagramContext } from "./context.ts";
 import { Slot } from "./option_rows.ts";
 import type { SocketOptions } from "./socket_options.ts";
@@ -64,7 +56,7 @@ export class SendWays {
    */
   find(way: Flow, remote: IpAddress, source: IpAddress | null, scope: number): number {
     const { flow, options } = this.#host;
-    const toGroup = isGroup(remote);
+    const toGroup = isMulticast(remote);
     const chosen = toGroup ? options.multicastInterface : options.unicastInterface;
     way.remote = remote;
     // RFC 1122 section 4.1.3.5 (MUST): programs may name a datagram's source, or leave it open.
@@ -90,7 +82,7 @@ export class SendWays {
   /** The source that the socket was bound to, or the any-address. */
   #sourceOf(remote: IpAddress, toGroup: boolean): IpAddress {
     const { bound, options } = this.#host;
-    const isOwn = typeof bound === typeof remote && !isAny(bound) && !isGroup(bound) &&
+    const isOwn = typeof bound === typeof remote && !isAny(bound) && !isMulticast(bound) &&
       !(typeof bound === "number" && this.#context.addresses.isBroadcast(bound, 0));
     if (isOwn) return bound;
     if (typeof remote !== "number") return ANY_6;

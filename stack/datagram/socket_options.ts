@@ -6,28 +6,45 @@
 
 import { Errno } from "../../ring/abi/errno.ts";
 import { SockOpt } from "../../ring/abi/opcodes.ts";
+import { AF_INET, AF_INET6 } from "../../ring/abi/sockaddr.ts";
 import type { IpAddress, IpParameters } from "../ip/types.ts";
 import type { SocketFamily } from "../types.ts";
+import { fixedOption } from "../fixed_options.ts";
+import { Ipv4Name, Ipv6Name, PathMtuDiscovery, SocketName } from "../option_names.ts";
+import {
+  bufferAsked,
+  bufferForced,
+  cookieBytes,
+  deviceBytes,
+  deviceNamed,
+  INT_BYTES,
+  intBytes,
+  intOf,
+  LINGER_BYTES,
+  MINIMUM_RECEIVE_BUFFER,
+  MINIMUM_SEND_BUFFER,
+} from "../option_values.ts";
 import type { DatagramContext } from "./context.ts";
-import { fixedOption } from "./fixed_options.ts";
-import { Ipv4Name, Ipv6Name, PathMtuDiscovery, SocketName } from "./option_names.ts";
-import { INITIAL_VALUES, Kind, type OptionRow, optionRow, Slot } from "./option_rows.ts";
+import { INITIAL_VALUES, type OptionRow, optionRow, Slot } from "./option_rows.ts";
+import type { ReceiveQueue } from "./receive_queue.ts";
 
 const { SOL_IP, SOL_SOCKET, IPPROTO_IPV6 } = SockOpt;
-const INT_BYTES = 4;
-const LINGER_BYTES = 8;
 const IP_OPTIONS_MAXIMUM = 40;
 const DEFAULT_HOPS = 64;
-const NAME_MAXIMUM = 15;
-const FORCED_MAXIMUM = 2 ** 30 - 1;
-const COOKIE_BYTES = 8;
 /** Where a record of a route begins, and its least length. RFC 791 section 3.1. */
 const RECORD_ROUTE = 7;
 const RECORD_LEAST = 3;
 
-/** Linux' `SOCK_MIN_RCVBUF` and `SOCK_MIN_SNDBUF`. */
-const MINIMUM_RECEIVE_BUFFER = 2304;
-const MINIMUM_SEND_BUFFER = 4608;
+/** Linux doubles what is asked for, and has it so in effect. */
+const BUFFER_FACTOR = 2;
+/** `SK_MEMINFO_*`: the words of `SO_MEMINFO` that are not always 0 here, and how many there are. */
+const MemoryInfo = {
+  RECEIVED: 0,
+  RECEIVE_BUFFER: 1,
+  SEND_BUFFER: 3,
+  DROPPED: 8,
+  WORDS: 9,
+} as const;
 
 /** How IP treats packets that are too long. */
 type Fragmentation = IpParameters["fragmentation"];
@@ -52,6 +69,8 @@ export interface OptionHost {
   readonly device: number;
   /** Whether it has an address already. */
   readonly isBound: boolean;
+  /** What waits to be received. */
+  readonly queue: ReceiveQueue;
   /** The MTU of its path, or 0 where it is not connected. */
   readonly pathMtu: number;
   /** Takes the pending error. */
@@ -210,21 +229,18 @@ export class SocketOptions {
     const { options } = this.#context;
     switch (name) {
       case SockOpt.SO_RCVBUF:
-        this.receiveBuffer = bufferOf(
-          number,
-          MINIMUM_RECEIVE_BUFFER,
-          options.maximumReceiveBufferBytes,
-        );
+        this.receiveBuffer = BUFFER_FACTOR *
+          bufferAsked(number, MINIMUM_RECEIVE_BUFFER, options.maximumReceiveBufferBytes);
         return 0;
       case SockOpt.SO_SNDBUF:
-        this.sendBuffer = bufferOf(number, MINIMUM_SEND_BUFFER, options.maximumSendBufferBytes);
+        this.sendBuffer = BUFFER_FACTOR *
+          bufferAsked(number, MINIMUM_SEND_BUFFER, options.maximumSendBufferBytes);
         return 0;
-      // What is forced is bounded by what an int can hold when it is doubled.
       case SocketName.RECEIVE_BUFFER_FORCE:
-        this.receiveBuffer = bufferOf(Math.max(0, number), MINIMUM_RECEIVE_BUFFER, FORCED_MAXIMUM);
+        this.receiveBuffer = BUFFER_FACTOR * bufferForced(number, MINIMUM_RECEIVE_BUFFER);
         return 0;
       case SocketName.SEND_BUFFER_FORCE:
-        this.sendBuffer = bufferOf(Math.max(0, number), MINIMUM_SEND_BUFFER, FORCED_MAXIMUM);
+        this.sendBuffer = BUFFER_FACTOR * bufferForced(number, MINIMUM_SEND_BUFFER);
         return 0;
       case SockOpt.SO_LINGER:
         if (value.length < LINGER_BYTES) return -Errno.EINVAL;
@@ -255,14 +271,13 @@ export class SocketOptions {
       case SockOpt.SO_PROTOCOL:
         return intBytes(host.protocol);
       case SockOpt.SO_DOMAIN:
-        return intBytes(host.family === "ipv4" ? 2 : 10);
+        return intBytes(host.family === "ipv4" ? AF_INET : AF_INET6);
       case SockOpt.SO_BINDTODEVICE:
-        return this.#deviceName();
-      case SocketName.COOKIE: {
-        const value = new Uint8Array(COOKIE_BYTES);
-        value.set(intBytes(this.#cookie ||= this.#context.nextCookie()));
-        return value;
-      }
+        return deviceBytes(this.#context.interfaces, host.device);
+      case SocketName.COOKIE:
+        return cookieBytes(this.#cookie ||= this.#context.nextCookie());
+      case SocketName.MEMORY_INFO:
+        return this.#memoryInfo();
       case SocketName.BIND_TO_INTERFACE:
         return intBytes(host.device);
       default:
@@ -270,24 +285,26 @@ export class SocketOptions {
     }
   }
 
+  /** `SO_MEMINFO`; what was sent is kept by nobody. */
+  #memoryInfo(): Uint8Array {
+    const { charged, dropped } = this.#host.queue;
+    const words = new Uint32Array(MemoryInfo.WORDS);
+    words[MemoryInfo.RECEIVED] = charged;
+    words[MemoryInfo.RECEIVE_BUFFER] = this.receiveBuffer;
+    words[MemoryInfo.SEND_BUFFER] = this.sendBuffer;
+    words[MemoryInfo.DROPPED] = dropped;
+    return new Uint8Array(words.buffer);
+  }
+
   #bindToName(value: Uint8Array): number {
-    const end = value.indexOf(0);
-    const name = String.fromCharCode(...value.subarray(0, end < 0 ? NAME_MAXIMUM : end));
-    if (name === "") return this.#host.bindToDevice(0);
-    const device = this.#context.interfaces.named(name);
-    return device === undefined ? -Errno.ENODEV : this.#host.bindToDevice(device.index);
+    const index = deviceNamed(this.#context.interfaces, value);
+    return index < 0 ? index : this.#host.bindToDevice(index);
   }
 
   #bindToIndex(index: number): number {
     if (index < 0) return -Errno.EINVAL;
     if (index !== 0 && this.#context.interfaces.get(index) === undefined) return -Errno.ENODEV;
     return this.#host.bindToDevice(index);
-  }
-
-  #deviceName(): Uint8Array {
-    const device = this.#context.interfaces.get(this.#host.device);
-    if (device === undefined) return new Uint8Array(0);
-    return Uint8Array.from([...device.name, "\0"], (letter) => letter.charCodeAt(0));
   }
 
   #setIpOptions(value: Uint8Array): number {
@@ -330,23 +347,6 @@ function isTooShort({ level, slot }: OptionRow, length: number): boolean {
   return length < INT_BYTES && slot !== Slot.DONT_FRAGMENT;
 }
 
-/** Linux doubles what it is asked for, so that its own share is in it. */
-function bufferOf(asked: number, minimum: number, maximum: number): number {
-  // What is negative is as large as can be: Linux compares without a sign.
-  const bounded = asked < 0 ? maximum : Math.min(asked, maximum);
-  return Math.max(2 * bounded, minimum);
-}
-
-/** An int as it lies in memory: little-endian, as all machines here are. */
-export function intBytes(value: number): Uint8Array {
-  return Uint8Array.of(value, value >> 8, value >> 16, value >> 24);
-}
-
-/** The int that an option's value begins with. */
-export function intOf(value: Uint8Array, at: number = 0): number {
-  return value[at] | value[at + 1] << 8 | value[at + 2] << 16 | value[at + 3] << 24;
-}
-
 /** RFC 791 section 3.1: whether options have lengths that fit, as far as they are looked into. */
 function areOptions(value: Uint8Array): boolean {
   for (let at = 0; at < value.length && value[at] !== 0;) {
@@ -363,5 +363,3 @@ function areOptions(value: Uint8Array): boolean {
 function swapped(word: number): number {
   return (word & 0xff) << 24 | (word >> 8 & 0xff) << 16 | (word >> 16 & 0xff) << 8 | word >>> 24;
 }
-
-export { Kind };

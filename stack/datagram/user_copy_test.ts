@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { FakeUser, makeEnvironment } from "../../tests/support/fake_ip.ts";
+import { FakeUser, makeEnvironment } from "../../tests/support/stack/fake_ip.ts";
 import { type Random, scale, withSeed } from "../../tests/support/seed.ts";
 import { takenPackets } from "../memory/mod.ts";
 import { copyFromUser, copyToUser, rangesBytes } from "./user_copy.ts";

@@ -6,11 +6,12 @@
  */
 
 import { Errno } from "../../ring/abi/errno.ts";
-import { isMulticast, isSameAddress } from "../iface/ip_address.ts";
 import type { FilterMode, GroupMember } from "../iface/types.ts";
+import { isMulticast, isSame } from "../ip/addresses.ts";
 import type { IpAddress } from "../ip/types.ts";
 import type { GroupTable } from "./group_table.ts";
-import { admits, ALL_SOURCES, hasAddress, isNothing, type SourceFilter } from "./source_filter.ts";
+import { admits, ALL_SOURCES, hasAddress, isNothing, without } from "./source_filter.ts";
+import type { SourceFilter } from "./source_filter.ts";
 
 interface Membership {
   readonly interface: number;
@@ -35,7 +36,7 @@ export class SocketGroups implements GroupMember {
 
   #find(interfaceIndex: number, group: IpAddress): Membership | undefined {
     for (const known of this.#list) {
-      if (known.interface === interfaceIndex && isSameAddress(known.group, group)) return known;
+      if (known.interface === interfaceIndex && isSame(known.group, group)) return known;
     }
     return undefined;
   }
@@ -95,7 +96,7 @@ export class SocketGroups implements GroupMember {
     const { mode, sources } = membership.filter;
     if (mode === "exclude") return -Errno.EINVAL;
     if (!hasAddress(sources, source)) return -Errno.EADDRNOTAVAIL;
-    return this.#change(membership, { mode, sources: removed(sources, source) });
+    return this.#change(membership, { mode, sources: without(sources, [source]) });
   }
 
   /** See {@linkcode GroupMember.blockSource}. */
@@ -115,7 +116,7 @@ export class SocketGroups implements GroupMember {
     const { mode, sources } = membership.filter;
     if (mode === "include") return -Errno.EINVAL;
     if (!hasAddress(sources, source)) return -Errno.EADDRNOTAVAIL;
-    return this.#change(membership, { mode, sources: removed(sources, source) });
+    return this.#change(membership, { mode, sources: without(sources, [source]) });
   }
 
   /** See {@linkcode GroupMember.setFilter}. */
@@ -156,8 +157,4 @@ export class SocketGroups implements GroupMember {
       this.#table.want(link, group, this, null);
     }
   }
-}
-
-function removed(list: readonly IpAddress[], address: IpAddress): IpAddress[] {
-  return list.filter((other) => !isSameAddress(other, address));
 }

@@ -6,10 +6,11 @@
 
 import { Errno } from "../../ring/abi/errno.ts";
 import type { Environment } from "../environment.ts";
-import { isSameAddress, putWords } from "../iface/ip_address.ts";
+import { putWords } from "../iface/ip_address.ts";
 import type { LinkInterface } from "../iface/link_interface.ts";
 import type { LinkOptions } from "../iface/options.ts";
 import type { GroupMember, Groups } from "../iface/types.ts";
+import { isSame } from "../ip/addresses.ts";
 import type { IpAddress } from "../ip/types.ts";
 import { randomTableKey } from "../random.ts";
 import type { Counters } from "../statistics.ts";
@@ -206,7 +207,7 @@ export class GroupTable implements Groups {
   /** The entry of a group, for tests and the control API. */
   filterOf(interfaceIndex: number, group: IpAddress): SourceFilter | undefined {
     return this.#entries.find((entry) =>
-      entry.link.index === interfaceIndex && isSameAddress(entry.group, group)
+      entry.link.index === interfaceIndex && isSame(entry.group, group)
     )?.filter;
   }
 }

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { MS, S, TestLinks } from "../../tests/support/stack/links.ts";
 import { igmpFrame, igmpsOf } from "../../tests/support/stack/messages.ts";
-import { golden } from "../../tests/support/wire/golden.ts";
+import { golden } from "../../tests/support/stack/wire/golden.ts";
 import { formatIpv4, IPV4_ALL_HOSTS, IPV4_IGMP_ROUTERS, ipv4Of } from "../wire/addresses.ts";
 import { RecordType } from "../wire/group_records.ts";
 import type { IgmpMessage } from "../wire/igmp.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { S, TestLinks } from "../../tests/support/stack/links.ts";
 import { mldFrame, mldsOf } from "../../tests/support/stack/messages.ts";
-import { golden } from "../../tests/support/wire/golden.ts";
+import { golden } from "../../tests/support/stack/wire/golden.ts";
 import { formatIpv6, IPV6_ALL_NODES, IPV6_ANY, IPV6_MLD_ROUTERS } from "../wire/addresses.ts";
 import { type Ipv6Address, ipv6Of, solicitedNodeOf } from "../wire/addresses.ts";
 import { RecordType } from "../wire/group_records.ts";

@@ -5,10 +5,10 @@
  * @module
  */
 
-import { isSameAddress } from "../iface/ip_address.ts";
+import { isSame } from "../ip/addresses.ts";
 import type { IpAddress } from "../ip/types.ts";
 import { type GroupRecord, RecordType } from "../wire/group_records.ts";
-import { inBoth, isSameFilter, type SourceFilter, without } from "./source_filter.ts";
+import { inBoth, isNothing, isSameFilter, type SourceFilter, without } from "./source_filter.ts";
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -18,7 +18,7 @@ interface PendingSource {
 }
 
 /** Makes a record of a report. */
-export function recordOf(
+function recordOf(
   type: number,
   group: IpAddress,
   sources: readonly IpAddress[],
@@ -74,7 +74,7 @@ export class ReportState {
   #note(allowed: readonly IpAddress[], blocked: readonly IpAddress[], left: number): void {
     const touched = [...allowed, ...blocked];
     const isTouched = ({ source }: PendingSource) =>
-      touched.some((address) => isSameAddress(address, source));
+      touched.some((address) => isSame(address, source));
     this.#allowed = this.#allowed.filter((pending) => !isTouched(pending));
     this.#blocked = this.#blocked.filter((pending) => !isTouched(pending));
     for (const source of allowed) this.#allowed.push({ source, left });
@@ -145,8 +145,8 @@ export class ReportState {
 
 /** The record that tells how things are; none for a group that nobody listens to. */
 export function currentState(group: IpAddress, filter: SourceFilter): GroupRecord<IpAddress>[] {
+  if (isNothing(filter)) return [];
   const { mode, sources } = filter;
-  if (mode === "include" && sources.length === 0) return [];
   const type = mode === "include" ? RecordType.MODE_IS_INCLUDE : RecordType.MODE_IS_EXCLUDE;
   return [recordOf(type, group, sources)];
 }

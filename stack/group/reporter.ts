@@ -8,6 +8,7 @@
 import { type Environment, SECOND } from "../environment.ts";
 import { Agenda, type AgendaItem } from "../iface/agenda.ts";
 import type { LinkInterface } from "../iface/link_interface.ts";
+import { isSame } from "../ip/addresses.ts";
 import type { IpAddress } from "../ip/types.ts";
 import { randomBelow } from "../random.ts";
 import type { Counters } from "../statistics.ts";
@@ -339,9 +340,4 @@ export class GroupReporter {
       counters.add(isSent ? GroupCounter.REPORTS_SENT : GroupCounter.DROPPED_NO_PACKET);
     }
   }
-}
-
-function isSame(one: IpAddress, other: IpAddress): boolean {
-  if (typeof one === "number" || typeof other === "number") return one === other;
-  return one.every((word, index) => word === other[index]);
 }

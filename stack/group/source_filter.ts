@@ -5,8 +5,8 @@
  * @module
  */
 
-import { isSameAddress } from "../iface/ip_address.ts";
 import type { FilterMode } from "../iface/types.ts";
+import { isSame } from "../ip/addresses.ts";
 import type { IpAddress } from "../ip/types.ts";
 
 /** A filter. */
@@ -22,7 +22,7 @@ export const ALL_SOURCES: SourceFilter = { mode: "exclude", sources: [] };
 
 /** Whether a list has an address. */
 export function hasAddress(list: readonly IpAddress[], address: IpAddress): boolean {
-  for (const other of list) if (isSameAddress(other, address)) return true;
+  for (const other of list) if (isSame(other, address)) return true;
   return false;
 }
 

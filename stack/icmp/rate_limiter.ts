@@ -9,41 +9,7 @@ import type { Environment } from "../environment.ts";
 import { SECOND } from "../environment.ts";
 import type { IpAddress } from "../ip/types.ts";
 import { randomBelow, randomTableKey } from "../random.ts";
-
-/** A bucket that tokens drip into. */
-export class TokenBucket {
-  readonly #perMicrosecond: number;
-  readonly #burst: number;
-  #tokens: number;
-  #filledAt: number;
-
-  /**
-   * Makes a bucket that is full.
-   *
-   * @param perSecond how many tokens drip into it
-   * @param burst how many it has room for
-   * @param now the time, in microseconds
-   */
-  constructor(perSecond: number, burst: number, now: number) {
-    this.#perMicrosecond = perSecond / SECOND;
-    this.#burst = burst;
-    this.#tokens = burst;
-    this.#filledAt = now;
-  }
-
-  /** How many tokens there are. */
-  available(now: number): number {
-    const dripped = (now - this.#filledAt) * this.#perMicrosecond;
-    this.#tokens = Math.min(this.#burst, this.#tokens + dripped);
-    this.#filledAt = now;
-    return this.#tokens;
-  }
-
-  /** Takes tokens that are there, or soon will be. */
-  take(tokens: number): void {
-    this.#tokens -= tokens;
-  }
-}
+import { TokenBucket } from "../token_bucket.ts";
 
 /** What became of a wish to speak. */
 export const Limit = {
@@ -93,9 +59,7 @@ export class RateLimiter {
 
   /** Asks for a token of everybody's bucket only. */
   admit(): Limit {
-    if (this.#total.available(this.#environment.now) < 1) return Limit.TOTAL;
-    this.#total.take(1);
-    return Limit.PASSED;
+    return this.#total.takeOne(this.#environment.now) ? Limit.PASSED : Limit.TOTAL;
   }
 
   /**

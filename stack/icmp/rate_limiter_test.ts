@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { SECOND } from "../environment.ts";
 import { ipv4Of, ipv6Of } from "../wire/addresses.ts";
-import { makeEnvironment } from "../../tests/support/fake_ip.ts";
-import { Limit, RateLimiter, TokenBucket } from "./rate_limiter.ts";
+import { makeEnvironment } from "../../tests/support/stack/fake_ip.ts";
+import { Limit, RateLimiter } from "./rate_limiter.ts";
 
 const LIMITS = {
   perSecond: 100,
@@ -11,15 +11,6 @@ const LIMITS = {
   destinationBurst: 5,
   destinations: 64,
 };
-
-Deno.test("tokens drip into a bucket until it is full", () => {
-  const bucket = new TokenBucket(10, 3, 0);
-  assertEquals(bucket.available(0), 3);
-  bucket.take(3);
-  assertEquals(bucket.available(0), 0);
-  assertEquals(Math.round(bucket.available(SECOND / 10) * 1000), 1000);
-  assertEquals(bucket.available(100 * SECOND), 3);
-});
 
 Deno.test("what one destination is denied, others are not", () => {
   const environment = makeEnvironment();

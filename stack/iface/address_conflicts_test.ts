@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { MS, OUR_MAC, PEER_MAC, S, TestLinks } from "../../tests/support/stack/links.ts";
 import { arpFrame, arpsOf } from "../../tests/support/stack/messages.ts";
-import { golden } from "../../tests/support/wire/golden.ts";
+import { golden } from "../../tests/support/stack/wire/golden.ts";
 import { ipv4Of, MAC_BROADCAST } from "../wire/addresses.ts";
 import * as arp from "../wire/arp.ts";
 import type { ConflictPolicy } from "./address_conflicts.ts";

@@ -9,20 +9,14 @@
 
 import { Errno } from "../../ring/abi/errno.ts";
 import type { Environment } from "../environment.ts";
+import { isAny, isMulticast } from "../ip/addresses.ts";
 import type { IpAddress } from "../ip/types.ts";
 import { randomTableKey } from "../random.ts";
 import { selectSource } from "../route/source_selection.ts";
 import { KeyTable } from "../tables/mod.ts";
 import type { Ipv6Address } from "../wire/addresses.ts";
 import type { StackEvents } from "./events.ts";
-import {
-  addressBits,
-  broadcastOf,
-  isAnyAddress,
-  isInPrefix,
-  isMulticast,
-  putWords,
-} from "./ip_address.ts";
+import { addressBits, broadcastOf, isInPrefix, putWords } from "./ip_address.ts";
 import type { LinkOptions } from "./options.ts";
 import type { TopologyChanges } from "./topology.ts";
 import { type AddressPreference, AddressState, type AddressTable } from "./types.ts";
@@ -136,7 +130,7 @@ export class Addresses implements AddressTable {
     parameters: AddressParameters = {},
   ): number {
     if (!(prefixLength >= 0 && prefixLength <= addressBits(address))) return -Errno.EINVAL;
-    if (isAnyAddress(address) || isMulticast(address) || address === -1) return -Errno.EINVAL;
+    if (isAny(address) || isMulticast(address) || address === -1) return -Errno.EINVAL;
     const first = this.#firstOf(address);
     if (findOn(first, interfaceIndex) !== null) return -Errno.EEXIST;
     const entry: Entry = {

@@ -7,6 +7,7 @@
 import type { Environment } from "../environment.ts";
 import type { IpAddress } from "../ip/types.ts";
 import type { Counters } from "../statistics.ts";
+import { TokenBucket } from "../token_bucket.ts";
 import { isIpv4Multicast, MAC_BROADCAST, macHigh, macLow } from "../wire/addresses.ts";
 import * as arp from "../wire/arp.ts";
 import { Fault } from "../wire/fault.ts";
@@ -20,7 +21,6 @@ import { sendArp } from "./link_messages.ts";
 import type { NeighbourCache } from "./neighbour_cache.ts";
 import type { Solicitor } from "./neighbour_states.ts";
 import type { LinkOptions } from "./options.ts";
-import { RateLimit } from "./rate_limit.ts";
 
 /** What ARP is made of. */
 export interface ArpParts {
@@ -37,13 +37,14 @@ export class ArpProtocol implements ArpInput, Solicitor {
   /** Set before the first packet. */
   neighbours!: NeighbourCache;
   readonly #parts: ArpParts;
-  readonly #answers: RateLimit;
+  readonly #answers: TokenBucket;
   readonly #said = { high: 0, low: 0, isSolicited: true, isOverride: true, isRouter: null };
 
   /** Makes it; its neighbours are set then. */
   constructor(parts: ArpParts) {
     this.#parts = parts;
-    this.#answers = new RateLimit(parts.options.answersPerSecond);
+    const { environment, options: { answersPerSecond } } = parts;
+    this.#answers = new TokenBucket(answersPerSecond, answersPerSecond, environment.now);
   }
 
   /** See {@linkcode ArpInput.receive}. */
@@ -115,7 +116,7 @@ export class ArpProtocol implements ArpInput, Solicitor {
     mac: number,
   ): typeof ArpCounter[keyof typeof ArpCounter] {
     const { counters, environment } = this.#parts;
-    if (!this.#answers.take(environment.now)) return ArpCounter.DROPPED_LIMITED;
+    if (!this.#answers.takeOne(environment.now)) return ArpCounter.DROPPED_LIMITED;
     // RFC 826 section Reception (MUST): the target of a request answers, to the sender alone.
     const isSent = sendArp(environment, link, mac, {
       operation: arp.Operation.REPLY,

@@ -8,7 +8,7 @@ import {
   TestLinks,
 } from "../../tests/support/stack/links.ts";
 import { arpFrame, arpsOf } from "../../tests/support/stack/messages.ts";
-import { golden } from "../../tests/support/wire/golden.ts";
+import { golden } from "../../tests/support/stack/wire/golden.ts";
 import { ipv4Of, MAC_BROADCAST, macOf } from "../wire/addresses.ts";
 import * as arp from "../wire/arp.ts";
 import { NeighbourState } from "./neighbour_table.ts";

@@ -8,7 +8,7 @@ import {
 import { MS, OUR_MAC, PEER_MAC, S, TestLinks } from "../../tests/support/stack/links.ts";
 import type { TestLinksOptions } from "../../tests/support/stack/links.ts";
 import { ndpFrame, ndpsOf } from "../../tests/support/stack/messages.ts";
-import { golden } from "../../tests/support/wire/golden.ts";
+import { golden } from "../../tests/support/stack/wire/golden.ts";
 import { IPV6_ALL_NODES, IPV6_ALL_ROUTERS, IPV6_ANY, type Ipv6Address } from "../wire/addresses.ts";
 import { ipv6Of, isIpv6LinkLocal, solicitedNodeOf } from "../wire/addresses.ts";
 import type { AutoconfigurationOptions } from "./autoconfiguration.ts";

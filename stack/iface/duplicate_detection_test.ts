@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { MS, PEER_MAC, S, TestLinks } from "../../tests/support/stack/links.ts";
 import { ndpFrame, ndpsOf } from "../../tests/support/stack/messages.ts";
-import { golden } from "../../tests/support/wire/golden.ts";
+import { golden } from "../../tests/support/stack/wire/golden.ts";
 import { IPV6_ALL_NODES, IPV6_ANY, ipv6Of, solicitedNodeOf } from "../wire/addresses.ts";
 import * as ethernet from "../wire/ethernet.ts";
 import * as ndp from "../wire/ndp.ts";

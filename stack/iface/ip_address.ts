@@ -1,42 +1,11 @@
 /**
- * What addresses of both families have in common: comparison, prefixes, kinds.
+ * Prefixes of addresses of both families, their text, and their words in keys.
  *
  * @module
  */
 
 import type { IpAddress } from "../ip/types.ts";
-import {
-  formatIpv4,
-  formatIpv6,
-  IPV4_ANY,
-  IPV6_ANY,
-  type Ipv6Address,
-  isIpv4Multicast,
-  isIpv6Any,
-  isIpv6Multicast,
-  isSameIpv6,
-} from "../wire/addresses.ts";
-
-/** Whether an address is one of IPv4. */
-export function isIpv4(address: IpAddress): address is number {
-  return typeof address === "number";
-}
-
-/** Whether two addresses are the same. */
-export function isSameAddress(one: IpAddress, other: IpAddress): boolean {
-  if (typeof one === "number" || typeof other === "number") return one === other;
-  return isSameIpv6(one, other);
-}
-
-/** Whether it is `0.0.0.0` or `::`. */
-export function isAnyAddress(address: IpAddress): boolean {
-  return typeof address === "number" ? address === IPV4_ANY : isIpv6Any(address);
-}
-
-/** Whether it is a group. */
-export function isMulticast(address: IpAddress): boolean {
-  return typeof address === "number" ? isIpv4Multicast(address) : isIpv6Multicast(address);
-}
+import { formatIpv4, formatIpv6, IPV4_ANY, IPV6_ANY, type Ipv6Address } from "../wire/addresses.ts";
 
 /** The any-address of the family of an address. */
 export function anyAddressLike(address: IpAddress): IpAddress {

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Errno } from "../../ring/abi/errno.ts";
 import { ipv4Packet, OUR_MAC, PEER_MAC, TestLinks } from "../../tests/support/stack/links.ts";
-import { golden } from "../../tests/support/wire/golden.ts";
+import { golden } from "../../tests/support/stack/wire/golden.ts";
 import { PacketFlag, Segmentation } from "../packet_table.ts";
 import { ipv4Of, ipv6Of, MAC_BROADCAST, macOf } from "../wire/addresses.ts";
 import * as ethernet from "../wire/ethernet.ts";

@@ -8,6 +8,7 @@
 import type { Environment } from "../environment.ts";
 import type { IpAddress } from "../ip/types.ts";
 import type { Counters } from "../statistics.ts";
+import { TokenBucket } from "../token_bucket.ts";
 import {
   IPV6_ALL_NODES,
   type Ipv6Address,
@@ -15,6 +16,7 @@ import {
   isGroupMac,
   isIpv6Any,
   isIpv6Multicast,
+  isSameIpv6,
   macHigh,
   macLow,
   solicitedNodeOf,
@@ -34,7 +36,6 @@ import { sendNdp, sendNdpTo } from "./link_messages.ts";
 import type { NeighbourCache } from "./neighbour_cache.ts";
 import type { Solicitor } from "./neighbour_states.ts";
 import type { LinkOptions } from "./options.ts";
-import { RateLimit } from "./rate_limit.ts";
 import { AddressState, type LinkProtocol } from "./types.ts";
 
 /** Bytes of an option before its data. */
@@ -69,7 +70,7 @@ export class NdpProtocol implements LinkProtocol, Solicitor {
   /** Who takes messages of routers; null where they are ignored. */
   routers: RouterMessages | null = null;
   readonly #parts: NdpParts;
-  readonly #answers: RateLimit;
+  readonly #answers: TokenBucket;
   readonly #said = {
     ...{ high: -1, low: 0, isSolicited: false, isOverride: false },
     isRouter: false as boolean | null,
@@ -78,7 +79,8 @@ export class NdpProtocol implements LinkProtocol, Solicitor {
   /** Makes it; its neighbours are set then. */
   constructor(parts: NdpParts) {
     this.#parts = parts;
-    this.#answers = new RateLimit(parts.options.answersPerSecond);
+    const { environment, options: { answersPerSecond } } = parts;
+    this.#answers = new TokenBucket(answersPerSecond, answersPerSecond, environment.now);
   }
 
   /** See {@linkcode LinkProtocol.receive}. */
@@ -182,7 +184,7 @@ export class NdpProtocol implements LinkProtocol, Solicitor {
     isNameless: boolean,
   ): typeof NdpCounter[keyof typeof NdpCounter] {
     const { environment } = this.#parts;
-    if (!this.#answers.take(environment.now)) return NdpCounter.DROPPED_LIMITED;
+    if (!this.#answers.takeOne(environment.now)) return NdpCounter.DROPPED_LIMITED;
     // RFC 4861 section 7.2.4 (MUST): who asks from :: is answered by all nodes' group, unsolicited.
     const to = isNameless ? IPV6_ALL_NODES : source;
     return this.#advertise(link, target, to, !isNameless);
@@ -308,12 +310,10 @@ export class NdpProtocol implements LinkProtocol, Solicitor {
     if (!this.routers.onRedirect(link, source, message)) return NdpCounter.DROPPED_REDIRECT;
     const mac = this.#linkLayer(at, bytes, OptionType.TARGET_LINK_LAYER);
     if (mac >= 0 && message.message === "redirect") {
-      const isRouter = message.target[3] !== message.destination[3] ||
-        message.target.some((word, index) => word !== message.destination[index]);
       // RFC 4861 section 8.3 (SHOULD): the target's address is learnt, as if it had been asked
       // from.
-      const { target } = message;
-      const flag = isRouter ? true : null;
+      const { target, destination } = message;
+      const flag = isSameIpv6(target, destination) ? null : true;
       this.neighbours.learn(link.index, target, macHigh(mac), macLow(mac), flag, true);
     }
     return NdpCounter.REDIRECTED;

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { OUR_MAC, PEER_MAC, S, TestLinks } from "../../tests/support/stack/links.ts";
 import { ndpFrame, ndpsOf } from "../../tests/support/stack/messages.ts";
-import { golden } from "../../tests/support/wire/golden.ts";
+import { golden } from "../../tests/support/stack/wire/golden.ts";
 import { IPV6_ALL_NODES, IPV6_ALL_ROUTERS, IPV6_ANY, ipv6Of } from "../wire/addresses.ts";
 import { ipv6At, macOf, solicitedNodeOf } from "../wire/addresses.ts";
 import * as ethernet from "../wire/ethernet.ts";

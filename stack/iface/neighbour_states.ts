@@ -19,6 +19,7 @@
 import { type Environment, SECOND } from "../environment.ts";
 import type { IpAddress } from "../ip/types.ts";
 import type { Counters } from "../statistics.ts";
+import { TokenBucket } from "../token_bucket.ts";
 import type { MacAddress } from "../wire/addresses.ts";
 import { NeighbourCounter } from "./counters.ts";
 import type { StackEvents } from "./events.ts";
@@ -27,7 +28,6 @@ import type { LinkInterface } from "./link_interface.ts";
 import { NeighbourState, neighbourStateName, NeighbourTable } from "./neighbour_table.ts";
 import type { LinkOptions } from "./options.ts";
 import { PendingPackets } from "./pending_packets.ts";
-import { RateLimit } from "./rate_limit.ts";
 import { ReachableTimes } from "./reachable_times.ts";
 
 const NONE = -1;
@@ -86,7 +86,7 @@ export class NeighbourStates {
   /** How long neighbours count as reachable, and how often they are asked. */
   readonly times: ReachableTimes;
   readonly #parts: NeighbourCacheParts;
-  readonly #limit: RateLimit;
+  readonly #limit: TokenBucket;
   readonly #timers: number;
 
   /** Makes an empty table. */
@@ -96,7 +96,8 @@ export class NeighbourStates {
     this.table = new NeighbourTable(environment, options.neighbours, family === 4 ? 1 : 4);
     this.pending = new PendingPackets(environment, this.table);
     this.times = new ReachableTimes(environment, options.interfaces);
-    this.#limit = new RateLimit(options.solicitationsPerSecond);
+    const { solicitationsPerSecond } = options;
+    this.#limit = new TokenBucket(solicitationsPerSecond, solicitationsPerSecond, environment.now);
     this.#timers = environment.timers.register((entry) => this.#onTimer(entry));
   }
 
@@ -182,7 +183,7 @@ export class NeighbourStates {
     if (link === undefined) return;
     if (isUnicast) {
       counters.add(NeighbourCounter.PROBED);
-    } else if (this.#limit.take(environment.now)) {
+    } else if (this.#limit.takeOne(environment.now)) {
       counters.add(NeighbourCounter.SOLICITED);
     } else {
       counters.add(NeighbourCounter.SOLICITATIONS_LIMITED);

@@ -9,6 +9,7 @@ import { Errno } from "../../ring/abi/errno.ts";
 import type { Interface, Route, RouteQuery, SegmentSink } from "../iface/types.ts";
 import { chainLength } from "../memory/mod.ts";
 import { PacketFlag, Segmentation } from "../packet_table.ts";
+import { IPV4_ANY, IPV6_ANY, isIpv6Any } from "../wire/addresses.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import type { Ipv4Options } from "../wire/ipv4_options.ts";
 import * as ipv6 from "../wire/ipv6.ts";
@@ -150,10 +151,9 @@ export class Forwarding implements PartSink, SegmentSink {
     const at = arena.start(packet);
     const source = ipv6Addresses.at(memory, ipv6.sourceAt(at));
     const destination = ipv6Addresses.at(memory, ipv6.destinationAt(at));
-    const isFromNobody = (source[0] | source[1] | source[2] | source[3]) === 0;
     // RFC 4291 section 2.5.2 (MUST): what is from nobody is not forwarded.
     // RFC 4291 section 2.5.6 (MUST): what is for an address of the link is not forwarded.
-    if (isFromNobody || isLinkLocal(destination)) {
+    if (isIpv6Any(source) || isLinkLocal(destination)) {
       return context.drop(packet, IpCounter.DROPPED_FORWARD_SCOPE);
     }
     const hops = ipv6.hopLimit(memory, at);
@@ -240,7 +240,7 @@ export class Forwarding implements PartSink, SegmentSink {
     if (reversePath === "off") return true;
     const query = this.#query;
     query.destination = source;
-    query.source = typeof source === "number" ? 0 : ANY;
+    query.source = typeof source === "number" ? IPV4_ANY : IPV6_ANY;
     query.interface = typeof source !== "number" && isLinkLocal(source) ? link.index : 0;
     query.inputInterface = 0;
     query.typeOfService = 0;
@@ -314,5 +314,3 @@ export class Forwarding implements PartSink, SegmentSink {
     return out.output(part, this.#partHop);
   }
 }
-
-const ANY: IpAddress = [0, 0, 0, 0];

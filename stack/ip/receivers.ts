@@ -7,7 +7,12 @@
 
 import type { Interface } from "../iface/types.ts";
 import { PacketFlag } from "../packet_table.ts";
-import { type Ipv6Address, isIpv4Multicast, isIpv6Multicast } from "../wire/addresses.ts";
+import {
+  type Ipv6Address,
+  isIpv4Multicast,
+  isIpv6Any,
+  isIpv6Multicast,
+} from "../wire/addresses.ts";
 import { GroupScope, groupScope, isIpv4Loopback, isIpv6Loopback } from "./addresses.ts";
 import { isLinkLocal } from "./addresses.ts";
 import type { IpContext } from "./context.ts";
@@ -154,10 +159,7 @@ export class Receivers {
     if ((flags & LINK_CAST) !== 0) return Whose.LINK_CAST;
     if (what === LOCAL) return Whose.OURS;
     if (isIpv6Loopback(destination)) return isLooped ? Whose.OURS : Whose.NOBODYS;
-    if ((destination[0] | destination[1] | destination[2] | destination[3]) === 0) {
-      return Whose.NOBODYS;
-    }
-    return Whose.OTHERS;
+    return isIpv6Any(destination) ? Whose.NOBODYS : Whose.OTHERS;
   }
 
   #whatIpv6(address: Ipv6Address, interfaceIndex: number, isAnywhere: boolean): number {

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { makeEnvironment } from "../../tests/support/fake_ip.ts";
+import { makeEnvironment } from "../../tests/support/stack/fake_ip.ts";
 import {
   build,
   bytesOf,
@@ -8,7 +8,7 @@ import {
   packetOf,
   type Spec,
   USUAL,
-} from "../../tests/support/segments.ts";
+} from "../../tests/support/stack/segments.ts";
 import { Random, scale, withSeed } from "../../tests/support/seed.ts";
 import type { Interface } from "../iface/types.ts";
 import type { Environment } from "../environment.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { makeEnvironment } from "../../tests/support/fake_ip.ts";
-import { bytesOf } from "../../tests/support/segments.ts";
+import { makeEnvironment } from "../../tests/support/stack/fake_ip.ts";
+import { bytesOf } from "../../tests/support/stack/segments.ts";
 import { withSeed } from "../../tests/support/seed.ts";
 import { PacketArena, sizeClasses, takenPackets } from "../memory/mod.ts";
 import { SliceCursor } from "./slice_cursor.ts";

@@ -1,6 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
-import { makeEnvironment } from "../../tests/support/fake_ip.ts";
-import { build, bytesOf, isSound, packetOf, type Spec } from "../../tests/support/segments.ts";
+import { makeEnvironment } from "../../tests/support/stack/fake_ip.ts";
+import {
+  build,
+  bytesOf,
+  isSound,
+  packetOf,
+  type Spec,
+} from "../../tests/support/stack/segments.ts";
 import { Random, withSeed } from "../../tests/support/seed.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import type { Environment } from "../environment.ts";

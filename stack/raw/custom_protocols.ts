@@ -6,6 +6,7 @@
  */
 
 import type { DatagramContext } from "../datagram/context.ts";
+import { isMulticast } from "../ip/addresses.ts";
 import {
   Flow,
   type IcmpError,
@@ -17,8 +18,7 @@ import { takeChain } from "../memory/chains.ts";
 import type { DatagramStackSocket } from "../socket.ts";
 import type { Counters } from "../statistics.ts";
 import { Protocol } from "../wire/numbers.ts";
-import { isGroup } from "../datagram/address_rules.ts";
-import { ANY_6 } from "../datagram/address_rules.ts";
+import { ANY_6 } from "../address_rules.ts";
 import { RawCounter } from "./counters.ts";
 import { OpenPacketView, type PacketView } from "./packet_view.ts";
 import { RawSocket } from "./raw_socket.ts";
@@ -139,7 +139,7 @@ class CustomProtocol implements TransportProtocol {
     const { environment: { arena, packets }, addresses, output } = context;
     const flow = this.#flow;
     const link = packets.interface[packet];
-    const isForMany = isGroup(destination) ||
+    const isForMany = isMulticast(destination) ||
       typeof destination === "number" && addresses.isBroadcast(destination, link);
     flow.remote = source;
     // RFC 1122 section 3.2.1.3 (MUST): a source is an address of one host.

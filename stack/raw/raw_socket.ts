@@ -10,13 +10,13 @@
 
 import { Errno } from "../../ring/abi/errno.ts";
 import { Msg, Sock, SockOpt } from "../../ring/abi/opcodes.ts";
-import { isGroup } from "../datagram/address_rules.ts";
 import type { DatagramContext } from "../datagram/context.ts";
 import { DatagramSocket } from "../datagram/datagram_socket.ts";
-import { Ipv6Name } from "../datagram/option_names.ts";
+import { Ipv6Name } from "../option_names.ts";
 import { Kind, Slot } from "../datagram/option_rows.ts";
-import { intBytes, intOf } from "../datagram/socket_options.ts";
+import { INT_BYTES, intBytes, intOf } from "../option_values.ts";
 import { copyFromUser, rangesBytes } from "../datagram/user_copy.ts";
+import { isMulticast } from "../ip/addresses.ts";
 import type { Flow, HeaderOutput, IcmpError, IpAddress } from "../ip/types.ts";
 import { chainLength, gather, sumChain, takeChain } from "../memory/chains.ts";
 import { PacketFlag } from "../packet_table.ts";
@@ -109,7 +109,7 @@ export class RawSocket extends DatagramSocket {
     const isIpv4 = typeof destination === "number";
     const takesAll = this.options.has(isIpv4 ? Slot.MULTICAST_ALL : Slot.MULTICAST_ALL_6);
     if (
-      isGroup(destination) && !this.memberships.admits(link, destination, source, takesAll)
+      isMulticast(destination) && !this.memberships.admits(link, destination, source, takesAll)
     ) return false;
     if (this.isShutForReceiving) return true;
     if (this.#isFiltered(packet)) {
@@ -315,7 +315,7 @@ export class RawSocket extends DatagramSocket {
   }
 
   #setChecksum(value: Uint8Array): number {
-    if (value.length < 4) return -Errno.EINVAL;
+    if (value.length < INT_BYTES) return -Errno.EINVAL;
     const offset = intOf(value);
     // RFC 3542 section 3.1 (MUST): no other place for ICMPv6, whose checksum is always there.
     if (this.protocol === Protocol.ICMPV6) return -Errno.EINVAL;

@@ -7,7 +7,7 @@
 
 import { type Environment, MINUTE } from "../environment.ts";
 import { Agenda, type AgendaItem } from "../iface/agenda.ts";
-import { isSameAddress } from "../iface/ip_address.ts";
+import { isSame } from "../ip/addresses.ts";
 import type { IpAddress } from "../ip/types.ts";
 
 /** So long a first hop is passed over, unless it is heard of before. */
@@ -50,7 +50,7 @@ export class DeadGateways {
 
   #find(interfaceIndex: number, gateway: IpAddress): DeadGateway | undefined {
     return this.#agenda.items.find((known) =>
-      known.interface === interfaceIndex && isSameAddress(known.gateway, gateway)
+      known.interface === interfaceIndex && isSame(known.gateway, gateway)
     );
   }
 

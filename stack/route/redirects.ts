@@ -5,7 +5,7 @@
  * @module
  */
 
-import { isSameAddress } from "../iface/ip_address.ts";
+import { isSame } from "../ip/addresses.ts";
 import type { IpAddress } from "../ip/types.ts";
 
 interface Redirect {
@@ -32,7 +32,7 @@ export class RedirectList {
   /** Redirects a destination. @returns whether another one had to give way */
   add(destination: IpAddress, gateway: IpAddress, interfaceIndex: number): boolean {
     const known = this.#list.findIndex((redirect) =>
-      redirect.interface === interfaceIndex && isSameAddress(redirect.destination, destination)
+      redirect.interface === interfaceIndex && isSame(redirect.destination, destination)
     );
     if (known >= 0) this.#list.splice(known, 1);
     const isFull = this.#list.length >= this.#capacity;
@@ -44,7 +44,7 @@ export class RedirectList {
   /** The better first hop of a destination, or null. */
   find(destination: IpAddress, interfaceIndex: number): IpAddress | null {
     const found = this.#list.find((redirect) =>
-      redirect.interface === interfaceIndex && isSameAddress(redirect.destination, destination)
+      redirect.interface === interfaceIndex && isSame(redirect.destination, destination)
     );
     return found?.gateway ?? null;
   }
@@ -52,7 +52,7 @@ export class RedirectList {
   /** Forgets what was redirected to a first hop. @returns whether anything was */
   removeGateway(interfaceIndex: number, gateway: IpAddress): boolean {
     return this.#removeWhere((redirect) =>
-      redirect.interface === interfaceIndex && isSameAddress(redirect.gateway, gateway)
+      redirect.interface === interfaceIndex && isSame(redirect.gateway, gateway)
     );
   }
 

@@ -4,9 +4,10 @@
  * @module
  */
 
-import { isSameAddress, prefixOf, putWords } from "../iface/ip_address.ts";
+import { prefixOf, putWords } from "../iface/ip_address.ts";
 import type { LinkOptions } from "../iface/options.ts";
 import type { Route } from "../iface/types.ts";
+import { isSame } from "../ip/addresses.ts";
 import type { IpAddress } from "../ip/types.ts";
 import { PrefixTable } from "../tables/mod.ts";
 
@@ -180,5 +181,5 @@ function isSameWay(entry: RouteEntry, route: RouteDescription): boolean {
   if (entry.metric !== metric || entry.kind !== kind) return false;
   if (kind === "unicast" && entry.interface !== route.interface) return false;
   if (entry.gateway === null || gateway === null) return entry.gateway === gateway;
-  return isSameAddress(entry.gateway, gateway);
+  return isSame(entry.gateway, gateway);
 }

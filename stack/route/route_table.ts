@@ -11,11 +11,11 @@ import { Errno } from "../../ring/abi/errno.ts";
 import type { Environment } from "../environment.ts";
 import type { Addresses, AddressWatcher, InterfaceAddress } from "../iface/address_table.ts";
 import type { StackEvents } from "../iface/events.ts";
-import { addressBits, isInPrefix, isMulticast, isSameAddress } from "../iface/ip_address.ts";
-import { anyAddressLike, isAnyAddress, prefixOf } from "../iface/ip_address.ts";
+import { addressBits, anyAddressLike, isInPrefix, prefixOf } from "../iface/ip_address.ts";
 import type { LinkOptions } from "../iface/options.ts";
 import type { TopologyChanges } from "../iface/topology.ts";
 import type { Interface, InterfaceTable, Route, RouteQuery, RouteTable } from "../iface/types.ts";
+import { isAny, isMulticast, isSame } from "../ip/addresses.ts";
 import type { IpAddress } from "../ip/types.ts";
 import type { Counters } from "../statistics.ts";
 import type { PrefixTable } from "../tables/mod.ts";
@@ -103,7 +103,7 @@ export class Routes implements RouteTable, AddressWatcher {
     if (source !== null && typeof source !== typeof destination) return -Errno.EINVAL;
     if (gateway === null) return 0;
     if (typeof gateway !== typeof destination) return -Errno.EINVAL;
-    if (isMulticast(gateway) || isAnyAddress(gateway)) return -Errno.EINVAL;
+    if (isMulticast(gateway) || isAny(gateway)) return -Errno.EINVAL;
     // RFC 1122 section 3.3.1.1 (MUST): a first hop is a neighbour; one of the link always is.
     const isNeighbour = typeof gateway !== "number" && isIpv6LinkLocal(gateway) ||
       addresses.isOnLink(gateway, route.interface) || this.#isConnected(gateway, route.interface);
@@ -238,7 +238,7 @@ export class Routes implements RouteTable, AddressWatcher {
     if (entry.gateway === null || this.#redirects.size === 0) return entry;
     const better = this.#redirects.find(query.destination, entry.interface);
     if (better === null) return entry;
-    const isNeighbour = isSameAddress(better, query.destination);
+    const isNeighbour = isSame(better, query.destination);
     return { ...entry, gateway: isNeighbour ? null : better };
   }
 
@@ -263,7 +263,7 @@ export class Routes implements RouteTable, AddressWatcher {
     const { interfaces, addresses } = this.#parts;
     if (index !== 0) return interfaces.get(index);
     // RFC 1122 section 3.3.1.6: the source that somebody chose tells which link is meant.
-    const ofSource = isAnyAddress(source) ? 0 : addresses.interfaceOf(source);
+    const ofSource = isAny(source) ? 0 : addresses.interfaceOf(source);
     if (ofSource !== 0) return interfaces.get(ofSource);
     return interfaces.list().find((link) => link.isUp && link.kind !== "loopback");
   }
@@ -300,7 +300,7 @@ export class Routes implements RouteTable, AddressWatcher {
     if (typeof found === "number" || found.gateway === null) return false;
     // RFC 4861 section 8.1 (MUST): a redirect comes from the first hop that is used now; RFC 1122
     // section 3.2.2.2 asks for the same.
-    if (!isSameAddress(found.gateway, from)) return false;
+    if (!isSame(found.gateway, from)) return false;
     if (typeof gateway !== typeof destination || isMulticast(gateway)) return false;
     // RFC 4861 section 8.1 (MUST): a redirect is good whatever prefixes say of where it leads.
     if (typeof gateway !== "number") return true;
@@ -317,7 +317,7 @@ export class Routes implements RouteTable, AddressWatcher {
     }
     this.forgetGateway(interfaceIndex, neighbour);
     const isGateway = this.#store.some(({ gateway, interface: index }) =>
-      gateway !== null && index === interfaceIndex && isSameAddress(gateway, neighbour)
+      gateway !== null && index === interfaceIndex && isSame(gateway, neighbour)
     );
     if (isGateway && this.#dead.add(interfaceIndex, neighbour)) this.#parts.changes.change();
   }
@@ -345,7 +345,7 @@ export class Routes implements RouteTable, AddressWatcher {
     const destination = prefixOf(address, prefixLength);
     const found = this.list().find((route) =>
       route.origin === "connected" && route.interface === index &&
-      route.prefixLength === prefixLength && isSameAddress(route.destination, destination)
+      route.prefixLength === prefixLength && isSame(route.destination, destination)
     );
     if (found !== undefined) this.remove(found);
   }

@@ -6,8 +6,9 @@
  */
 
 import type { InterfaceAddress } from "../iface/address_table.ts";
-import { commonBits, isInPrefix, isSameAddress } from "../iface/ip_address.ts";
+import { commonBits, isInPrefix } from "../iface/ip_address.ts";
 import { type AddressPreference, AddressState } from "../iface/types.ts";
+import { isSame } from "../ip/addresses.ts";
 import type { IpAddress } from "../ip/types.ts";
 import { isIpv6Multicast, isSameIpv6 } from "../wire/addresses.ts";
 import { DEFAULT_POLICIES, type Policy, policyOf, Scope, scopeOf } from "./policy_table.ts";
@@ -63,8 +64,8 @@ function isForOneLink(destination: IpAddress): boolean {
 function isBetter(one: InterfaceAddress, other: InterfaceAddress, query: SourceQuery): boolean {
   const { destination } = query;
   // RFC 6724 section 5 (MUST): rule 1: prefer the destination itself.
-  if (isSameAddress(one.address, destination)) return true;
-  if (isSameAddress(other.address, destination)) return false;
+  if (isSame(one.address, destination)) return true;
+  if (isSame(other.address, destination)) return false;
   // RFC 6724 section 5 (MUST): rule 2: prefer the smallest scope that suffices, else the largest.
   const scope = scopeOf(destination);
   const scopeOne = scopeOf(one.address);

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { build, type Spec } from "../../tests/support/segments.ts";
+import { build, type Spec } from "../../tests/support/stack/segments.ts";
 import { scale, withSeed } from "../../tests/support/seed.ts";
 import { SeededRandom } from "../random.ts";
 import { ipv4Of, ipv6Of, PacketBytes } from "../wire/mod.ts";

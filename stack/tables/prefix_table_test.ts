@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { assertEquals, assertThrows } from "@std/assert";
 import { MAXIMUM_ROUTES, PrefixTable } from "./prefix_table.ts";
 import type { AddressWords } from "./prefix_trie.ts";
-import { parseAddress, type SocketAddress } from "../../ring/abi/address.ts";
+import type { SocketAddress } from "../../ring/abi/address.ts";
+import { parseAddress } from "../../ring/abi/address_input.ts";
 import { scale, SEED, withSeed } from "../../tests/support/seed.ts";
 
 /** An address as words, in network order. */

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Errno } from "../../ring/abi/errno.ts";
 import { Shut } from "../../ring/abi/opcodes.ts";
-import { Script } from "../../tests/support/tcp/script.ts";
+import { Script } from "../../tests/support/stack/tcp/script.ts";
 import { State } from "./states.ts";
 import { Ready } from "../socket.ts";
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { PathMtuDiscovery } from "../option_names.ts";
 import type { TcpSettings } from "./settings.ts";
 
 /** What a program may choose for a socket. Times are in microseconds. */
@@ -43,8 +44,8 @@ export class Configuration {
   timeToLive = 0;
   hopLimit = 0;
   /** `IP_MTU_DISCOVER`, `IPV6_MTU_DISCOVER`: `IP_PMTUDISC_*`. */
-  mtuDiscovery = 1;
-  mtuDiscovery6 = 1;
+  mtuDiscovery: number = PathMtuDiscovery.WANT;
+  mtuDiscovery6: number = PathMtuDiscovery.WANT;
   /** `IPV6_V6ONLY`. */
   isIpv6Only = false;
   /** `IP_FREEBIND`, `IPV6_FREEBIND`: addresses that are nobody's may be bound to. */

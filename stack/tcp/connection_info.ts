@@ -21,7 +21,6 @@ export class ConnectionInfo {
   receiverRtt = 0;
   lastDataSent = 0;
   lastDataReceived = 0;
-  lastAcknowledgmentReceived = 0;
   busyTime = 0;
   receiveWindowLimited = 0;
   sendBufferLimited = 0;

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { TestNetwork } from "../../tests/support/tcp/network.ts";
+import { TestNetwork } from "../../tests/support/stack/tcp/network.ts";
 import type { TcpContext } from "./context.ts";
 import { ConnectionRecord } from "./connection_record.ts";
 import { Purpose } from "./deadline_purposes.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { State } from "./states.ts";
 import type { TcpSocket } from "./socket.ts";
-import { TestNetwork } from "../../tests/support/tcp/network.ts";
+import { TestNetwork } from "../../tests/support/stack/tcp/network.ts";
 
 Deno.test("two stacks connect, echo and close", () => {
   const network = new TestNetwork();

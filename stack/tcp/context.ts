@@ -68,10 +68,6 @@ export interface TcpContext {
   orphans: number;
   /** Those that count against `settings.halfOpen`. */
   halfOpen: number;
-  /** What `SO_SNDBUF` and `SO_RCVBUF` begin with, in bytes of payload. */
-  readonly defaultBuffers: { readonly send: number; readonly receive: number };
-  /** Whether there is a congestion control of a name. */
-  hasCongestionControl(name: string): boolean;
   /** A number that a socket has, and no other one. */
   cookieOf(socket: object): number;
   /** Makes a connection, which is in no table yet. */

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Script } from "../../tests/support/tcp/script.ts";
+import { Script } from "../../tests/support/stack/tcp/script.ts";
 import { State } from "./states.ts";
 import type { TcpSocket } from "./socket.ts";
 

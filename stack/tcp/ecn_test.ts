@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { type EstablishedOptions, Script } from "../../tests/support/tcp/script.ts";
+import { type EstablishedOptions, Script } from "../../tests/support/stack/tcp/script.ts";
 
 const SECOND = 1_000_000;
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { TestNetwork } from "../../tests/support/tcp/network.ts";
+import { TestNetwork } from "../../tests/support/stack/tcp/network.ts";
 import { FastOpenCache } from "./fast_open_cache.ts";
 
 const COOKIE = Uint8Array.of(1, 2, 3, 4);

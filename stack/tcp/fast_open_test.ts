@@ -1,6 +1,6 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { Ready } from "../socket.ts";
-import { pattern, Script } from "../../tests/support/tcp/script.ts";
+import { pattern, Script } from "../../tests/support/stack/tcp/script.ts";
 import type { TcpSocket } from "./socket.ts";
 import { State } from "./states.ts";
 

@@ -7,7 +7,7 @@
 import { Errno } from "../../ring/abi/errno.ts";
 import { SockOpt } from "../../ring/abi/opcodes.ts";
 import { isMembershipOption } from "../datagram/membership_options.ts";
-import { Ipv4Name } from "./option_names.ts";
+import { Ipv4Name } from "../option_names.ts";
 import type { OptionRow } from "./option_rows.ts";
 
 const { SOL_IP, IPPROTO_IPV6 } = SockOpt;

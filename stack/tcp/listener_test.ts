@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { Ready } from "../socket.ts";
-import { Script } from "../../tests/support/tcp/script.ts";
+import { Script } from "../../tests/support/stack/tcp/script.ts";
 import type { TcpSocket } from "./socket.ts";
 import { State } from "./states.ts";
 

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { Ready } from "../socket.ts";
-import { Script } from "../../tests/support/tcp/script.ts";
+import { Script } from "../../tests/support/stack/tcp/script.ts";
 import { State } from "./states.ts";
-import { TestNetwork } from "../../tests/support/tcp/network.ts";
+import { TestNetwork } from "../../tests/support/stack/tcp/network.ts";
 
 const SECOND = 1_000_000;
 const ETIMEDOUT = 110;

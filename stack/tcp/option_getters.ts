@@ -6,20 +6,25 @@
 
 import { Sock, SockOpt } from "../../ring/abi/opcodes.ts";
 import { Errno } from "../../ring/abi/errno.ts";
+import { AF_INET, AF_INET6 } from "../../ring/abi/sockaddr.ts";
 import { Protocol } from "../wire/numbers.ts";
-import { Ipv4Name, Ipv6Name, SocketName, TcpName } from "./option_names.ts";
+import { Ipv4Name, Ipv6Name, SocketName, TcpName } from "../option_names.ts";
+import {
+  cookieBytes,
+  deviceBytes,
+  INT_BYTES,
+  intBytes,
+  LINGER_BYTES,
+  NAME_BYTES,
+  nameBytes,
+} from "../option_values.ts";
 import type { OptionHost } from "./socket_options.ts";
 import { State } from "./states.ts";
 import { tcpInfo } from "./tcp_info.ts";
 
 const { SOL_SOCKET, SOL_IP, IPPROTO_IPV6, IPPROTO_TCP } = SockOpt;
 
-const INT_BYTES = 4;
-const LINGER_BYTES = 8;
-const NAME_BYTES = 16;
 const SECOND = 1_000_000;
-const AF_INET = 2;
-const AF_INET6 = 10;
 const DEFAULT_HOPS = 64;
 const DEFAULT_SEGMENT = 536;
 /** A switch beside those of `option_rows.ts`: TCP_QUICKACK was turned off. */
@@ -47,11 +52,11 @@ export const SPECIAL_GETTERS: ReadonlyMap<number, Getter> = new Map<number, Gett
     return bytes;
   }],
   [key(SOL_SOCKET, SockOpt.SO_SNDBUF), ({ configuration, connection, context }) => {
-    const limit = connection?.sender.bufferLimit ?? context.defaultBuffers.send;
+    const limit = connection?.sender.bufferLimit ?? context.parts.defaultBuffers.send;
     return intBytes(2 * (configuration.sendBuffer || limit));
   }],
   [key(SOL_SOCKET, SockOpt.SO_RCVBUF), ({ configuration, connection, context }) => {
-    const limit = connection?.receiver.bufferLimit ?? context.defaultBuffers.receive;
+    const limit = connection?.receiver.bufferLimit ?? context.parts.defaultBuffers.receive;
     return intBytes(2 * (configuration.receiveBuffer || limit));
   }],
   [
@@ -64,15 +69,11 @@ export const SPECIAL_GETTERS: ReadonlyMap<number, Getter> = new Map<number, Gett
     ({ configuration }) =>
       intBytes(configuration.maximumPacingRate === Infinity ? -1 : configuration.maximumPacingRate),
   ],
-  [key(SOL_SOCKET, SocketName.COOKIE), ({ cookie }) => {
-    const bytes = new Uint8Array(2 * INT_BYTES);
-    bytes.set(intBytes(cookie));
-    return bytes;
-  }],
-  [key(SOL_SOCKET, SockOpt.SO_BINDTODEVICE), ({ context, configuration }) => {
-    const device = context.interfaces.get(configuration.device);
-    return device === undefined ? new Uint8Array(0) : textBytes(`${device.name}\0`);
-  }],
+  [key(SOL_SOCKET, SocketName.COOKIE), ({ cookie }) => cookieBytes(cookie)],
+  [
+    key(SOL_SOCKET, SockOpt.SO_BINDTODEVICE),
+    ({ context, configuration }) => deviceBytes(context.interfaces, configuration.device),
+  ],
   [
     key(SOL_SOCKET, SocketName.BIND_TO_INTERFACE),
     ({ configuration }) => intBytes(configuration.device),
@@ -111,7 +112,7 @@ export const SPECIAL_GETTERS: ReadonlyMap<number, Getter> = new Map<number, Gett
   [key(IPPROTO_TCP, SockOpt.TCP_INFO), ({ state, connection }) => tcpInfo(state, connection)],
   [key(IPPROTO_TCP, SockOpt.TCP_CONGESTION), ({ configuration }) => {
     const bytes = new Uint8Array(NAME_BYTES);
-    bytes.set(textBytes(configuration.congestionControl).subarray(0, NAME_BYTES - 1));
+    bytes.set(nameBytes(configuration.congestionControl).subarray(0, NAME_BYTES - 1));
     return bytes;
   }],
   [key(SOL_IP, SockOpt.IP_TOS), ({ configuration }) => intBytes(configuration.typeOfService)],
@@ -140,13 +141,4 @@ function segmentBytes({ configuration, connection, state }: OptionHost): Uint8Ar
 function pathMtu({ connection }: OptionHost): Uint8Array | number {
   const mtu = connection?.flow.path?.mtu ?? 0;
   return mtu === 0 ? -Errno.ENOTCONN : intBytes(mtu);
-}
-
-/** An int as it lies in memory: little-endian, as all machines here are. */
-export function intBytes(value: number): Uint8Array {
-  return Uint8Array.of(value, value >> 8, value >> 16, value >> 24);
-}
-
-function textBytes(text: string): Uint8Array {
-  return Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 }

@@ -6,7 +6,7 @@
  */
 
 import { SockOpt } from "../../ring/abi/opcodes.ts";
-import { Ipv4Name, Ipv6Name, SocketName, TcpName } from "./option_names.ts";
+import { Ipv4Name, Ipv6Name, PathMtuDiscovery, SocketName, TcpName } from "../option_names.ts";
 import type { Configuration } from "./configuration.ts";
 
 const { SOL_SOCKET, SOL_IP, IPPROTO_IPV6, IPPROTO_TCP } = SockOpt;
@@ -54,7 +54,7 @@ const INT_MAXIMUM = 2 ** 31 - 1;
 const SECONDS_MAXIMUM = 32767;
 const COUNT_MAXIMUM = 127;
 const HOPS_MAXIMUM = 255;
-const DISCOVERIES = 5;
+const DISCOVERIES = [PathMtuDiscovery.DONT, PathMtuDiscovery.OMIT] as const;
 const ANYTHING = [INT_MINIMUM, INT_MAXIMUM] as const;
 
 function flag(
@@ -126,7 +126,7 @@ export const OPTION_ROWS: readonly OptionRow[] = [
   kept(IPPROTO_TCP, TcpName.THIN_LINEAR_TIMEOUTS, 8, SWITCH_RANGE),
   kept(IPPROTO_TCP, TcpName.THIN_DUPLICATE_ACKNOWLEDGMENT, 9, SWITCH_RANGE),
 
-  number(SOL_IP, SockOpt.IP_MTU_DISCOVER, "mtuDiscovery", [0, DISCOVERIES]),
+  number(SOL_IP, SockOpt.IP_MTU_DISCOVER, "mtuDiscovery", DISCOVERIES),
   kept(SOL_IP, SockOpt.IP_RECVERR, 10),
   kept(SOL_IP, SockOpt.IP_PKTINFO, 11),
   kept(SOL_IP, SockOpt.IP_RECVTTL, 12),
@@ -139,7 +139,7 @@ export const OPTION_ROWS: readonly OptionRow[] = [
   kept(SOL_IP, Ipv4Name.BIND_ADDRESS_NO_PORT, 14),
 
   flag(IPPROTO_IPV6, SockOpt.IPV6_V6ONLY, "isIpv6Only", ANYTHING, Phase.UNBOUND),
-  number(IPPROTO_IPV6, SockOpt.IPV6_MTU_DISCOVER, "mtuDiscovery6", [0, DISCOVERIES]),
+  number(IPPROTO_IPV6, SockOpt.IPV6_MTU_DISCOVER, "mtuDiscovery6", DISCOVERIES),
   kept(IPPROTO_IPV6, SockOpt.IPV6_RECVERR, 15),
   kept(IPPROTO_IPV6, SockOpt.IPV6_RECVPKTINFO, 16),
   kept(IPPROTO_IPV6, SockOpt.IPV6_RECVHOPLIMIT, 17),

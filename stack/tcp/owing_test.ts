@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Script } from "../../tests/support/tcp/script.ts";
+import { Script } from "../../tests/support/stack/tcp/script.ts";
 import { type Debtor, MAXIMUM_OWING, Owing } from "./owing.ts";
 import { State } from "./states.ts";
 

@@ -4,13 +4,11 @@
  * @module
  */
 
+import { PathMtuDiscovery } from "../option_names.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Connection } from "./connection.ts";
 import type { SegmentWriter } from "./writer.ts";
 
-/** `IP_PMTUDISC_DONT`, `IP_PMTUDISC_PROBE`. */
-const PMTUDISC_DONT = 0;
-const PMTUDISC_PROBE = 3;
 /** The two bits of ECN are TCP's own matter. */
 const SERVICE_MASK = 0xfc;
 const FLOW_LABEL_SHIFT = 12;
@@ -50,9 +48,9 @@ export function putConfigured(
     parameters.typeOfService = configuration.typeOfService & SERVICE_MASK;
     parameters.flowLabel = 0;
   }
-  parameters.fragmentation = mtuDiscovery === PMTUDISC_DONT
+  parameters.fragmentation = mtuDiscovery === PathMtuDiscovery.DONT
     ? "allowed"
-    : mtuDiscovery === PMTUDISC_PROBE
+    : mtuDiscovery === PathMtuDiscovery.PROBE
     ? "probe"
     : "forbidden";
 }

@@ -1,6 +1,6 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { Flow, type IpAddress } from "../ip/types.ts";
-import { TestNetwork } from "../../tests/support/tcp/network.ts";
+import { TestNetwork } from "../../tests/support/stack/tcp/network.ts";
 import { Secrets } from "./secrets.ts";
 
 function flowOf(local: IpAddress, remote: IpAddress, localPort = 80, remotePort = 90): Flow {

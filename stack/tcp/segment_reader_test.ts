@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { sealFrame } from "../../tests/support/tcp/network.ts";
-import { Script } from "../../tests/support/tcp/script.ts";
+import { sealFrame } from "../../tests/support/stack/tcp/network.ts";
+import { Script } from "../../tests/support/stack/tcp/script.ts";
 
 // covers RFC 9293 3.1 MUST-3
 Deno.test("a segment with a bad checksum is dropped, and so is whatever is too short", () => {

@@ -6,14 +6,8 @@
 
 import { Errno } from "../../ring/abi/errno.ts";
 import { Msg, Shut } from "../../ring/abi/opcodes.ts";
-import {
-  ANY_6,
-  canonical,
-  destinationOf,
-  isAny,
-  isGroup,
-  needsScope,
-} from "../datagram/address_rules.ts";
+import { ANY_6, canonical, destinationOf, needsScope } from "../address_rules.ts";
+import { isAny, isMulticast } from "../ip/addresses.ts";
 import { Flow, type IpAddress } from "../ip/types.ts";
 import { Ready, type StreamStackSocket, type UserMemory } from "../socket.ts";
 import type { PortCheck } from "../transport_ports.ts";
@@ -36,7 +30,7 @@ export class TcpSocket extends SocketBase implements StreamStackSocket {
     const mismatch = this.checkFamily(where);
     if (mismatch !== 0) return mismatch;
     const { addresses } = this.context;
-    const isForMany = isGroup(where) ||
+    const isForMany = isMulticast(where) ||
       typeof where === "number" && addresses.isBroadcast(where, 0);
     // RFC 9293 section 3.9.1.1 (MUST-46): an open to a group, or to everybody, is an error.
     if (isForMany) return -Errno.ENETUNREACH;

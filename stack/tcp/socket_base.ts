@@ -8,7 +8,8 @@
 
 import { Errno } from "../../ring/abi/errno.ts";
 import { SockOpt } from "../../ring/abi/opcodes.ts";
-import { ANY_6, canonical, isAny, isGroup, needsScope } from "../datagram/address_rules.ts";
+import { ANY_6, canonical, needsScope } from "../address_rules.ts";
+import { isAny, isMulticast } from "../ip/addresses.ts";
 import { Flow, type IpAddress } from "../ip/types.ts";
 import { Ready, type SocketOwner } from "../socket.ts";
 import { BindingFlag } from "../transport_ports.ts";
@@ -208,7 +209,7 @@ export abstract class SocketBase implements ConnectionOwner, OptionHost {
     const where = canonical(address);
     const mismatch = this.checkFamily(where);
     if (mismatch !== 0) return mismatch;
-    const isForMany = isGroup(where) ||
+    const isForMany = isMulticast(where) ||
       typeof where === "number" && addresses.isBroadcast(where, 0);
     if (isForMany) return -Errno.EADDRNOTAVAIL;
     const device = this.scopeOf(where, scope);

@@ -7,26 +7,33 @@
 
 import { Errno } from "../../ring/abi/errno.ts";
 import { SockOpt } from "../../ring/abi/opcodes.ts";
-import { fixedOption } from "../datagram/fixed_options.ts";
-import { DELAYS, intBytes, key, SPECIAL_GETTERS } from "./option_getters.ts";
+import { fixedOption } from "../fixed_options.ts";
+import { Ipv4Name, SocketName, TcpName } from "../option_names.ts";
+import {
+  bufferAsked,
+  bufferForced,
+  deviceNamed,
+  INT_BYTES,
+  intBytes,
+  intOf,
+  LINGER_BYTES,
+  MINIMUM_RECEIVE_BUFFER,
+  MINIMUM_SEND_BUFFER,
+  nameOf,
+} from "../option_values.ts";
+import { DELAYS, key, SPECIAL_GETTERS } from "./option_getters.ts";
 import { isInverted, NEEDS_A_BYTE, ofGroups } from "./group_options.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Connection } from "./connection.ts";
 import type { TcpContext } from "./context.ts";
-import { Ipv4Name, SocketName, TcpName } from "./option_names.ts";
 import { MAXIMUM_HOPS, type OptionRow, optionRow, Phase } from "./option_rows.ts";
 import { State } from "./states.ts";
 
 const { SOL_SOCKET, SOL_IP, IPPROTO_IPV6, IPPROTO_TCP } = SockOpt;
 
-const INT_BYTES = 4;
-const LINGER_BYTES = 8;
 const SECOND = 1_000_000;
 const INT_MAXIMUM = 2 ** 31 - 1;
-const NAME_BYTES = 16;
-/** Linux' `SOCK_MIN_RCVBUF` and `SOCK_MIN_SNDBUF`, and what `SO_RCVBUF` can be set to at most. */
-const MINIMUM_RECEIVE_BUFFER = 2304;
-const MINIMUM_SEND_BUFFER = 4608;
+/** What `SO_SNDBUF` and `SO_RCVBUF` can be set to at most: `net.core.wmem_max`, `rmem_max`. */
 const MAXIMUM_BUFFER = 212_992;
 /** Linux' `TCP_MIN_MSS` and `MAX_TCP_WINDOW`. */
 const MINIMUM_SEGMENT = 88;
@@ -133,20 +140,19 @@ type Setter = (host: OptionHost, number: number, value: Uint8Array) => number;
 const SPECIAL_SETTERS: ReadonlyMap<number, Setter> = new Map<number, Setter>([
   [key(SOL_SOCKET, SockOpt.SO_LINGER), setLinger],
   [key(SOL_SOCKET, SockOpt.SO_SNDBUF), (host, number) => {
-    host.change().sendBuffer = bufferOf(number, MINIMUM_SEND_BUFFER, MAXIMUM_BUFFER);
+    host.change().sendBuffer = bufferAsked(number, MINIMUM_SEND_BUFFER, MAXIMUM_BUFFER);
     return 0;
   }],
   [key(SOL_SOCKET, SockOpt.SO_RCVBUF), (host, number) => {
-    host.change().receiveBuffer = bufferOf(number, MINIMUM_RECEIVE_BUFFER, MAXIMUM_BUFFER);
+    host.change().receiveBuffer = bufferAsked(number, MINIMUM_RECEIVE_BUFFER, MAXIMUM_BUFFER);
     return 0;
   }],
   [key(SOL_SOCKET, SocketName.SEND_BUFFER_FORCE), (host, number) => {
-    host.change().sendBuffer = bufferOf(Math.max(0, number), MINIMUM_SEND_BUFFER, INT_MAXIMUM >> 1);
+    host.change().sendBuffer = bufferForced(number, MINIMUM_SEND_BUFFER);
     return 0;
   }],
   [key(SOL_SOCKET, SocketName.RECEIVE_BUFFER_FORCE), (host, number) => {
-    const most = INT_MAXIMUM >> 1;
-    host.change().receiveBuffer = bufferOf(Math.max(0, number), MINIMUM_RECEIVE_BUFFER, most);
+    host.change().receiveBuffer = bufferForced(number, MINIMUM_RECEIVE_BUFFER);
     return 0;
   }],
   [key(SOL_SOCKET, SocketName.RECEIVE_LOW_WATER), (host, number) => {
@@ -183,8 +189,7 @@ const SPECIAL_SETTERS: ReadonlyMap<number, Setter> = new Map<number, Setter>([
   }],
   [key(IPPROTO_TCP, TcpName.WINDOW_CLAMP), (host, number) => {
     if (number === 0 && host.state !== State.CLOSED) return -Errno.EINVAL;
-    const least = MINIMUM_RECEIVE_BUFFER / 2;
-    host.change().windowClamp = number === 0 ? 0 : Math.max(least, number);
+    host.change().windowClamp = number === 0 ? 0 : Math.max(MINIMUM_RECEIVE_BUFFER, number);
     return 0;
   }],
   [key(IPPROTO_TCP, SockOpt.TCP_QUICKACK), (host, number) => {
@@ -252,32 +257,21 @@ function setLinger(host: OptionHost, isOn: number, value: Uint8Array): number {
 
 function setCongestion(host: OptionHost, value: Uint8Array): number {
   if (value.length === 0) return -Errno.EINVAL;
-  const end = value.indexOf(0);
-  const name = String.fromCharCode(...value.subarray(0, end < 0 ? NAME_BYTES - 1 : end));
-  if (!host.context.hasCongestionControl(name)) return -Errno.ENOENT;
+  const name = nameOf(value);
+  if (!host.context.parts.hasCongestionControl(name)) return -Errno.ENOENT;
   host.change().congestionControl = name;
   return host.onChanged(IPPROTO_TCP, SockOpt.TCP_CONGESTION);
 }
 
 function bindToName(host: OptionHost, value: Uint8Array): number {
-  const end = value.indexOf(0);
-  const name = String.fromCharCode(...value.subarray(0, end < 0 ? NAME_BYTES - 1 : end));
-  if (name === "") return bindToDevice(host, 0);
-  const device = host.context.interfaces.named(name);
-  return device === undefined ? -Errno.ENODEV : bindToDevice(host, device.index);
+  const index = deviceNamed(host.context.interfaces, value);
+  return index < 0 ? index : bindToDevice(host, index);
 }
 
 function bindToDevice(host: OptionHost, index: number): number {
   if (index !== 0 && host.context.interfaces.get(index) === undefined) return -Errno.ENODEV;
   host.change().device = index;
   return host.onChanged(SOL_SOCKET, SockOpt.SO_BINDTODEVICE);
-}
-
-/** What `SO_SNDBUF` and its like ask for, in bytes of payload: Linux shows it doubled. */
-function bufferOf(asked: number, minimum: number, maximum: number): number {
-  // Linux compares without a sign.
-  const bounded = asked < 0 ? maximum : Math.min(asked, maximum);
-  return Math.max(bounded, minimum / 2);
 }
 
 /** Linux counts SYNs that are sent again, one second after the other, then two, four ... */
@@ -289,8 +283,4 @@ function deferredSeconds(seconds: number): number {
     sum += timeout;
   }
   return sum;
-}
-
-function intOf(value: Uint8Array, at = 0): number {
-  return value[at] | value[at + 1] << 8 | value[at + 2] << 16 | value[at + 3] << 24;
 }

@@ -149,8 +149,3 @@ export function stateName(state: State): string {
 function eventName(event: StateEvent): string {
   return Object.keys(StateEvent)[event];
 }
-
-/** Whether both ends know of the connection: the synchronized states. RFC 9293 section 3.3.2. */
-export function isSynchronized(state: State): boolean {
-  return state >= State.ESTABLISHED;
-}

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Flow } from "../ip/types.ts";
-import { TestNetwork } from "../../tests/support/tcp/network.ts";
+import { TestNetwork } from "../../tests/support/stack/tcp/network.ts";
 import { Bit } from "./connection_bits.ts";
 import { SynCookies } from "./syn_cookies.ts";
 

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Flow, type IpAddress } from "../ip/types.ts";
-import { TestNetwork } from "../../tests/support/tcp/network.ts";
+import { TestNetwork } from "../../tests/support/stack/tcp/network.ts";
 import { type Entry, EntryTable } from "./table.ts";
 
 class TestEntry implements Entry {

@@ -150,16 +150,6 @@ export class Tcp implements TransportProtocol, TcpContext {
     return cookie;
   }
 
-  /** See `TcpContext`. */
-  get defaultBuffers(): { readonly send: number; readonly receive: number } {
-    return this.parts.defaultBuffers;
-  }
-
-  /** See `TcpContext`. */
-  hasCongestionControl(name: string): boolean {
-    return this.parts.hasCongestionControl(name);
-  }
-
   /** See `TransportProtocol`. */
   receive(packet: number, source: IpAddress, destination: IpAddress): void {
     const flow = this.#flow;

@@ -101,10 +101,6 @@ export function tcpInfo(state: State, connection: Connection | null): Uint8Array
   const info = new ConnectionInfo();
   connection.sender.describe(info);
   connection.receiver.describe(info);
-  // As on Linux: the SYN of whoever opened the connection counts as a byte.
-  const { bits } = connection;
-  const hasSyn = (bits & Bit.ACTIVE) !== 0 && (bits & Bit.SYN_UNACKNOWLEDGED) === 0;
-  if (hasSyn) info.bytesAcknowledged++;
   putBytes(bytes, connection, info);
   putWords(view, connection, info);
   putLongs(view, connection, info);
@@ -128,6 +124,11 @@ function putBytes(bytes: Uint8Array, connection: Connection, info: ConnectionInf
 
 function synAttempts(connection: Connection): number {
   return (connection.bits & Bit.SYN_UNACKNOWLEDGED) === 0 ? 0 : connection.attempts;
+}
+
+/** As on Linux: the SYN of whoever opened a connection counts as a byte once it is acknowledged. */
+function synBytes({ bits }: Connection): number {
+  return (bits & (Bit.ACTIVE | Bit.SYN_UNACKNOWLEDGED)) === Bit.ACTIVE ? 1 : 0;
 }
 
 function putWords(view: DataView, connection: Connection, info: ConnectionInfo): void {
@@ -181,7 +182,7 @@ function putLongs(view: DataView, connection: Connection, info: ConnectionInfo):
   };
   putRate(LAYOUT.PACING_RATE, info.pacingRate);
   putRate(LAYOUT.MAX_PACING_RATE, connection.configuration.maximumPacingRate);
-  put(LAYOUT.BYTES_ACKED, info.bytesAcknowledged);
+  put(LAYOUT.BYTES_ACKED, info.bytesAcknowledged + synBytes(connection));
   put(LAYOUT.BYTES_RECEIVED, info.bytesReceived);
   put(LAYOUT.DELIVERY_RATE, info.deliveryRate);
   put(LAYOUT.BUSY_TIME, info.busyTime);

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { int, OWN, pattern } from "../../tests/support/fake_ip.ts";
-import { to, withUdp } from "../../tests/support/udp_world.ts";
+import { int, OWN, pattern } from "../../tests/support/stack/fake_ip.ts";
+import { to, withUdp } from "../../tests/support/stack/udp_world.ts";
 import { SockOpt } from "../../ring/abi/opcodes.ts";
 
 const { IPPROTO_UDP } = SockOpt;

@@ -13,8 +13,8 @@
  */
 
 import { hashWords, type SipKey } from "../../ring/abi/sip_hash.ts";
-import { isAny } from "../datagram/address_rules.ts";
 import { Slot } from "../datagram/option_rows.ts";
+import { isAny } from "../ip/addresses.ts";
 import type { IpAddress } from "../ip/types.ts";
 import { IPV4_FLOW_WORDS, IPV6_FLOW_WORDS, KeyTable, setIpv4Flow } from "../tables/mod.ts";
 import type { UdpSocket } from "./udp_socket.ts";

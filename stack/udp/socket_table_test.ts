@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { ETH, LO, OTHER, OTHER_6, OWN, OWN_6 } from "../../tests/support/fake_ip.ts";
-import { FakeIp, int } from "../../tests/support/fake_ip.ts";
+import { ETH, LO, OTHER, OTHER_6, OWN, OWN_6 } from "../../tests/support/stack/fake_ip.ts";
+import { FakeIp, int } from "../../tests/support/stack/fake_ip.ts";
 import { type Random, scale, withSeed } from "../../tests/support/seed.ts";
 import { SockOpt } from "../../ring/abi/opcodes.ts";
-import { isAny, isSame } from "../datagram/address_rules.ts";
 import { Slot } from "../datagram/option_rows.ts";
+import { isAny, isSame } from "../ip/addresses.ts";
 import type { IpAddress } from "../ip/types.ts";
 import { SeededRandom } from "../random.ts";
 import { Statistics } from "../statistics.ts";

@@ -6,9 +6,9 @@
  */
 
 import { Errno } from "../../ring/abi/errno.ts";
-import { isGroup } from "../datagram/address_rules.ts";
 import type { DatagramContext } from "../datagram/context.ts";
 import { Slot } from "../datagram/option_rows.ts";
+import { isMulticast } from "../ip/addresses.ts";
 import type { IcmpError, IcmpErrors, IpAddress, TransportProtocol } from "../ip/types.ts";
 import { chainLength, dropFront, sliceChain, sumChain } from "../memory/chains.ts";
 import { PacketFlag, Segmentation } from "../packet_table.ts";
@@ -94,7 +94,7 @@ export class Udp implements TransportProtocol {
       ? Fault.UDP_TOO_SHORT
       : udp.check(arena.memory, at, bytes - header);
     if (fault !== Fault.NONE) return this.#drop(packet, counterOf(fault));
-    if (isGroup(destination) || this.#isForEverybody(packet, destination)) {
+    if (isMulticast(destination) || this.#isForEverybody(packet, destination)) {
       return this.#receiveForMany(packet, header, source, destination);
     }
     const from = udp.sourcePort(arena.memory, at);
@@ -238,7 +238,7 @@ export class Udp implements TransportProtocol {
     }
     if (!socket.isBoundFor(destination)) return false;
     if (socket.isConnected && !socket.isConnectedTo(source, port)) return false;
-    if (!isGroup(destination)) return true;
+    if (!isMulticast(destination)) return true;
     const takesAll = options.has(isIpv4 ? Slot.MULTICAST_ALL : Slot.MULTICAST_ALL_6);
     return socket.memberships.admits(link, destination, source, takesAll);
   }

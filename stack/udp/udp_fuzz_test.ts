@@ -8,8 +8,8 @@ import {
   OTHER_6,
   OWN,
   OWN_6,
-} from "../../tests/support/fake_ip.ts";
-import { build, packetOf } from "../../tests/support/segments.ts";
+} from "../../tests/support/stack/fake_ip.ts";
+import { build, packetOf } from "../../tests/support/stack/segments.ts";
 import { type Random, scale, withSeed } from "../../tests/support/seed.ts";
 import { SockOpt } from "../../ring/abi/opcodes.ts";
 import { takenPackets, verifyArena } from "../memory/mod.ts";

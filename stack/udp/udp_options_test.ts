@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { int, OTHER, OWN } from "../../tests/support/fake_ip.ts";
-import { to, withUdp } from "../../tests/support/udp_world.ts";
+import { int, OTHER, OWN } from "../../tests/support/stack/fake_ip.ts";
+import { to, withUdp } from "../../tests/support/stack/udp_world.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { SockOpt } from "../../ring/abi/opcodes.ts";
 import { ipv6Of } from "../wire/mod.ts";

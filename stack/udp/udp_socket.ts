@@ -8,7 +8,7 @@ import { Errno } from "../../ring/abi/errno.ts";
 import { Msg, Sock, SockOpt } from "../../ring/abi/opcodes.ts";
 import type { DatagramContext } from "../datagram/context.ts";
 import { DatagramSocket } from "../datagram/datagram_socket.ts";
-import { SendFlag } from "../datagram/option_names.ts";
+import { SendFlag } from "../option_names.ts";
 import { Kind, Slot } from "../datagram/option_rows.ts";
 import { copyFromUser, rangesBytes } from "../datagram/user_copy.ts";
 import type { Flow, IpAddress } from "../ip/types.ts";

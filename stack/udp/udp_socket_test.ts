@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { ETH, int, LO, OTHER, OWN, OWN_6, OWN_LINK } from "../../tests/support/fake_ip.ts";
-import { membership, to, withUdp } from "../../tests/support/udp_world.ts";
+import { ETH, int, LO, OTHER, OWN, OWN_6, OWN_LINK } from "../../tests/support/stack/fake_ip.ts";
+import { membership, to, withUdp } from "../../tests/support/stack/udp_world.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { Msg, Shut, SockOpt } from "../../ring/abi/opcodes.ts";
 import { Flow } from "../ip/types.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { ETH, int, OTHER, OWN, OWN_6, pattern } from "../../tests/support/fake_ip.ts";
-import { inject, to, withUdp } from "../../tests/support/udp_world.ts";
+import { ETH, int, OTHER, OWN, OWN_6, pattern } from "../../tests/support/stack/fake_ip.ts";
+import { inject, to, withUdp } from "../../tests/support/stack/udp_world.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { Msg, SockOpt } from "../../ring/abi/opcodes.ts";
 import { Flow } from "../ip/types.ts";

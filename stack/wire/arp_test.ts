@@ -2,10 +2,10 @@ import { assert, assertEquals } from "@std/assert";
 import { ipv4Of, macOf } from "./addresses.ts";
 import * as arp from "./arp.ts";
 import { Fault, faultName } from "./fault.ts";
-import { arpPacket } from "../../tests/support/wire/arbitraries.ts";
-import { fuzz } from "../../tests/support/wire/fuzz.ts";
-import { golden, goldens } from "../../tests/support/wire/golden.ts";
-import { assertRoundTrips } from "../../tests/support/wire/round_trip.ts";
+import { arpPacket } from "../../tests/support/stack/wire/arbitraries.ts";
+import { fuzz } from "../../tests/support/stack/wire/fuzz.ts";
+import { golden, goldens } from "../../tests/support/stack/wire/golden.ts";
+import { assertRoundTrips } from "../../tests/support/stack/wire/round_trip.ts";
 
 const AT = 14;
 

@@ -4,10 +4,10 @@ import * as ethernet from "./ethernet.ts";
 import { Fault, faultName } from "./fault.ts";
 import { EtherType } from "./numbers.ts";
 import { PacketBytes } from "./packet_bytes.ts";
-import { ethernetHeader } from "../../tests/support/wire/arbitraries.ts";
-import { fuzz } from "../../tests/support/wire/fuzz.ts";
-import { golden, goldens } from "../../tests/support/wire/golden.ts";
-import { assertRoundTrips } from "../../tests/support/wire/round_trip.ts";
+import { ethernetHeader } from "../../tests/support/stack/wire/arbitraries.ts";
+import { fuzz } from "../../tests/support/stack/wire/fuzz.ts";
+import { golden, goldens } from "../../tests/support/stack/wire/golden.ts";
+import { assertRoundTrips } from "../../tests/support/stack/wire/round_trip.ts";
 
 Deno.test("golden frames have the addresses and types that tshark sees", () => {
   for (const tshark of goldens()) {

@@ -4,10 +4,10 @@ import { PlainChecksummer } from "./checksum.ts";
 import { Fault, faultName } from "./fault.ts";
 import * as icmpv4 from "./icmpv4.ts";
 import * as ipv4 from "./ipv4.ts";
-import { icmpv4Message } from "../../tests/support/wire/arbitrary_messages.ts";
-import { fuzz } from "../../tests/support/wire/fuzz.ts";
-import { type Golden, golden, goldens } from "../../tests/support/wire/golden.ts";
-import { assertRoundTrips } from "../../tests/support/wire/round_trip.ts";
+import { icmpv4Message } from "../../tests/support/stack/wire/arbitrary_messages.ts";
+import { fuzz } from "../../tests/support/stack/wire/fuzz.ts";
+import { type Golden, golden, goldens } from "../../tests/support/stack/wire/golden.ts";
+import { assertRoundTrips } from "../../tests/support/stack/wire/round_trip.ts";
 
 /** Golden messages; the fragments of an echo are none. */
 function messages(): Golden[] {

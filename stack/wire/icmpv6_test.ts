@@ -3,10 +3,10 @@ import { PlainChecksummer, pseudoIpv6At } from "./checksum.ts";
 import { Fault, faultName } from "./fault.ts";
 import * as icmpv6 from "./icmpv6.ts";
 import * as ipv6 from "./ipv6.ts";
-import { icmpv6Message } from "../../tests/support/wire/arbitrary_messages.ts";
-import { fuzz } from "../../tests/support/wire/fuzz.ts";
-import { golden, goldens, IP_AT } from "../../tests/support/wire/golden.ts";
-import { assertRoundTrips } from "../../tests/support/wire/round_trip.ts";
+import { icmpv6Message } from "../../tests/support/stack/wire/arbitrary_messages.ts";
+import { fuzz } from "../../tests/support/stack/wire/fuzz.ts";
+import { golden, goldens, IP_AT } from "../../tests/support/stack/wire/golden.ts";
+import { assertRoundTrips } from "../../tests/support/stack/wire/round_trip.ts";
 
 /** What each golden message means, as far as it is always the same. */
 const MEANINGS: Readonly<Record<string, icmpv6.Icmpv6Message>> = {

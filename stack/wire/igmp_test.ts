@@ -5,10 +5,10 @@ import { Fault, faultName } from "./fault.ts";
 import { RecordType } from "./group_records.ts";
 import * as igmp from "./igmp.ts";
 import { PacketBytes } from "./packet_bytes.ts";
-import { igmpMessage } from "../../tests/support/wire/arbitrary_messages.ts";
-import { fuzz } from "../../tests/support/wire/fuzz.ts";
-import { type Golden, golden, goldens } from "../../tests/support/wire/golden.ts";
-import { assertRoundTrips } from "../../tests/support/wire/round_trip.ts";
+import { igmpMessage } from "../../tests/support/stack/wire/arbitrary_messages.ts";
+import { fuzz } from "../../tests/support/stack/wire/fuzz.ts";
+import { type Golden, golden, goldens } from "../../tests/support/stack/wire/golden.ts";
+import { assertRoundTrips } from "../../tests/support/stack/wire/round_trip.ts";
 
 function parseGolden(tshark: Golden): igmp.IgmpMessage {
   const { packets, bytes, name } = tshark;

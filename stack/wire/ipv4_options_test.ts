@@ -4,10 +4,10 @@ import { Fault, faultName } from "./fault.ts";
 import * as ipv4 from "./ipv4.ts";
 import * as options from "./ipv4_options.ts";
 import { PacketBytes } from "./packet_bytes.ts";
-import { ipv4Options } from "../../tests/support/wire/arbitraries.ts";
-import { fuzz } from "../../tests/support/wire/fuzz.ts";
-import { golden, IP_AT } from "../../tests/support/wire/golden.ts";
-import { assertRoundTrips } from "../../tests/support/wire/round_trip.ts";
+import { ipv4Options } from "../../tests/support/stack/wire/arbitraries.ts";
+import { fuzz } from "../../tests/support/stack/wire/fuzz.ts";
+import { golden, IP_AT } from "../../tests/support/stack/wire/golden.ts";
+import { assertRoundTrips } from "../../tests/support/stack/wire/round_trip.ts";
 
 const AT = IP_AT + 20;
 

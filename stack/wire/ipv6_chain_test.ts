@@ -5,8 +5,8 @@ import * as extensions from "./ipv6_extensions.ts";
 import * as ipv6 from "./ipv6.ts";
 import { Protocol } from "./numbers.ts";
 import { PacketBytes } from "./packet_bytes.ts";
-import { fuzz } from "../../tests/support/wire/fuzz.ts";
-import { type Golden, golden, goldens, IP_AT } from "../../tests/support/wire/golden.ts";
+import { fuzz } from "../../tests/support/stack/wire/fuzz.ts";
+import { type Golden, golden, goldens, IP_AT } from "../../tests/support/stack/wire/golden.ts";
 
 function walkGolden(tshark: Golden): chain.Ipv6Chain {
   const found = new chain.Ipv6Chain();

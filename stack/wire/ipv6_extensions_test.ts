@@ -3,10 +3,10 @@ import { ipv6Of } from "./addresses.ts";
 import { Fault, faultName } from "./fault.ts";
 import * as extensions from "./ipv6_extensions.ts";
 import { PacketBytes } from "./packet_bytes.ts";
-import { ipv6Extensions } from "../../tests/support/wire/arbitraries.ts";
-import { fuzz } from "../../tests/support/wire/fuzz.ts";
-import { type Golden, golden, goldens, IP_AT } from "../../tests/support/wire/golden.ts";
-import { assertRoundTrips } from "../../tests/support/wire/round_trip.ts";
+import { ipv6Extensions } from "../../tests/support/stack/wire/arbitraries.ts";
+import { fuzz } from "../../tests/support/stack/wire/fuzz.ts";
+import { type Golden, golden, goldens, IP_AT } from "../../tests/support/stack/wire/golden.ts";
+import { assertRoundTrips } from "../../tests/support/stack/wire/round_trip.ts";
 
 const AT = IP_AT + 40;
 

@@ -4,10 +4,10 @@ import { ipv6Of, putIpv6 } from "./addresses.ts";
 import { Fault, faultName } from "./fault.ts";
 import * as ipv6 from "./ipv6.ts";
 import { PacketBytes } from "./packet_bytes.ts";
-import { ipv6Header } from "../../tests/support/wire/arbitraries.ts";
-import { fuzz } from "../../tests/support/wire/fuzz.ts";
-import { type Golden, golden, goldens, IP_AT } from "../../tests/support/wire/golden.ts";
-import { assertRoundTrips } from "../../tests/support/wire/round_trip.ts";
+import { ipv6Header } from "../../tests/support/stack/wire/arbitraries.ts";
+import { fuzz } from "../../tests/support/stack/wire/fuzz.ts";
+import { type Golden, golden, goldens, IP_AT } from "../../tests/support/stack/wire/golden.ts";
+import { assertRoundTrips } from "../../tests/support/stack/wire/round_trip.ts";
 import { SEED } from "../../tests/support/seed.ts";
 
 /** Every golden packet over IPv6. */

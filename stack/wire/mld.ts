@@ -17,7 +17,7 @@ import { putIpv6 } from "./addresses.ts";
 import { Fault } from "./fault.ts";
 import { type GroupRecord, MAX_RECORDS, readFloat16, readFloat8 } from "./group_records.ts";
 import { writeFloat16, writeFloat8 } from "./group_records.ts";
-import { ICMP, putHeader, Type } from "./icmpv6.ts";
+import { ICMP, isListenerDiscovery, putHeader, Type } from "./icmpv6.ts";
 import * as ipv6 from "./ipv6.ts";
 import { copyBytes, type PacketBytes, putBytes } from "./packet_bytes.ts";
 
@@ -92,7 +92,7 @@ export function check(
 ): Fault {
   if (length < ICMP.SIZE) return Fault.MLD_TOO_SHORT;
   const type = packets.view.getUint8(at + ICMP.TYPE);
-  if (!isMessage(type)) return Fault.MLD_TYPE;
+  if (!isListenerDiscovery(type)) return Fault.MLD_TYPE;
   // RFC 3810 sections 5.1.14 and 6.2: a link-local source, a hop limit of 1 and a router alert; a
   // report may come from a host that has no address yet, section 5.2.13.
   if (ipv6.hopLimit(packets, ipAt) !== HOP_LIMIT) return Fault.MLD_HOP_LIMIT;
@@ -105,11 +105,6 @@ export function check(
   if (length < MLD.SIZE) return Fault.MLD_TOO_SHORT;
   if (type === Type.LISTENER_QUERY) return checkQuery(packets, at, length);
   return isGroupAt(packets, at + MLD.GROUP) ? Fault.NONE : Fault.MLD_GROUP;
-}
-
-function isMessage(type: number): boolean {
-  return type >= Type.LISTENER_QUERY && type <= Type.LISTENER_DONE ||
-    type === Type.LISTENER_REPORT_V2;
 }
 
 function isGroupAt(packets: PacketBytes, at: number): boolean {

@@ -7,10 +7,10 @@ import * as icmpv6 from "./icmpv6.ts";
 import * as ipv6 from "./ipv6.ts";
 import * as mld from "./mld.ts";
 import { PacketBytes } from "./packet_bytes.ts";
-import { mldMessage } from "../../tests/support/wire/arbitrary_messages.ts";
-import { fuzz } from "../../tests/support/wire/fuzz.ts";
-import { type Golden, golden, goldens, IP_AT } from "../../tests/support/wire/golden.ts";
-import { assertRoundTrips } from "../../tests/support/wire/round_trip.ts";
+import { mldMessage } from "../../tests/support/stack/wire/arbitrary_messages.ts";
+import { fuzz } from "../../tests/support/stack/wire/fuzz.ts";
+import { type Golden, golden, goldens, IP_AT } from "../../tests/support/stack/wire/golden.ts";
+import { assertRoundTrips } from "../../tests/support/stack/wire/round_trip.ts";
 
 /** Behind the IPv6 header and hop-by-hop options with a router alert. */
 const AT = IP_AT + 48;

@@ -3,8 +3,8 @@ import { ipv6Of } from "./addresses.ts";
 import { faultName } from "./fault.ts";
 import * as options from "./ndp_options.ts";
 import { PacketBytes } from "./packet_bytes.ts";
-import { fuzz } from "../../tests/support/wire/fuzz.ts";
-import { golden, goldens, IP_AT } from "../../tests/support/wire/golden.ts";
+import { fuzz } from "../../tests/support/stack/wire/fuzz.ts";
+import { golden, goldens, IP_AT } from "../../tests/support/stack/wire/golden.ts";
 
 function parse(...bytes: number[]): options.NdpOption[] {
   const packets = PacketBytes.copyOf(bytes);

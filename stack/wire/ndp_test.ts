@@ -7,10 +7,10 @@ import * as ipv6 from "./ipv6.ts";
 import * as ndp from "./ndp.ts";
 import { findOption, linkLayerAddress, OptionType } from "./ndp_options.ts";
 import { PacketBytes } from "./packet_bytes.ts";
-import { ndpMessage } from "../../tests/support/wire/arbitrary_messages.ts";
-import { fuzz } from "../../tests/support/wire/fuzz.ts";
-import { type Golden, golden, goldens, IP_AT } from "../../tests/support/wire/golden.ts";
-import { assertRoundTrips } from "../../tests/support/wire/round_trip.ts";
+import { ndpMessage } from "../../tests/support/stack/wire/arbitrary_messages.ts";
+import { fuzz } from "../../tests/support/stack/wire/fuzz.ts";
+import { type Golden, golden, goldens, IP_AT } from "../../tests/support/stack/wire/golden.ts";
+import { assertRoundTrips } from "../../tests/support/stack/wire/round_trip.ts";
 
 const AT = IP_AT + 40;
 const CLIENT = macOf("02:00:00:00:00:0c");

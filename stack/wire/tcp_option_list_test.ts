@@ -1,9 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { PacketBytes } from "./packet_bytes.ts";
 import { emitOptions, optionsBytes, parseOptions } from "./tcp_option_list.ts";
-import { tcpOptionList } from "../../tests/support/wire/arbitraries.ts";
-import { golden } from "../../tests/support/wire/golden.ts";
-import { assertRoundTrips } from "../../tests/support/wire/round_trip.ts";
+import { tcpOptionList } from "../../tests/support/stack/wire/arbitraries.ts";
+import { golden } from "../../tests/support/stack/wire/golden.ts";
+import { assertRoundTrips } from "../../tests/support/stack/wire/round_trip.ts";
 
 Deno.test("the options of a golden SYN are listed in their order", () => {
   const tshark = golden("tcp_syn");

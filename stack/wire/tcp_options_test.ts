@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Fault, faultName } from "./fault.ts";
 import { PacketBytes } from "./packet_bytes.ts";
 import { OptionBit, OptionKind, scan, TcpOptions } from "./tcp_options.ts";
-import { type Golden, golden, goldens } from "../../tests/support/wire/golden.ts";
+import { type Golden, golden, goldens } from "../../tests/support/stack/wire/golden.ts";
 
 /** The options of a golden segment. */
 function scanGolden(tshark: Golden): TcpOptions {

@@ -4,8 +4,8 @@ import { Fault } from "./fault.ts";
 import { PacketBytes } from "./packet_bytes.ts";
 import { OptionBit, scan, TcpOptions } from "./tcp_options.ts";
 import { write, writtenBytes } from "./tcp_options_write.ts";
-import { bits, bytesOfSome, word } from "../../tests/support/wire/arbitraries.ts";
-import { golden, goldens } from "../../tests/support/wire/golden.ts";
+import { bits, bytesOfSome, word } from "../../tests/support/stack/wire/arbitraries.ts";
+import { golden, goldens } from "../../tests/support/stack/wire/golden.ts";
 import { scale, SEED } from "../../tests/support/seed.ts";
 
 Deno.test("the options of golden segments are written as the kernel does it", () => {

@@ -4,10 +4,10 @@ import { Fault, faultName } from "./fault.ts";
 import * as tcp from "./tcp.ts";
 import { TcpOptions } from "./tcp_options.ts";
 import { scan } from "./tcp_options.ts";
-import { tcpHeader } from "../../tests/support/wire/arbitraries.ts";
-import { fuzz } from "../../tests/support/wire/fuzz.ts";
-import { golden, goldens, IP_AT } from "../../tests/support/wire/golden.ts";
-import { assertRoundTrips } from "../../tests/support/wire/round_trip.ts";
+import { tcpHeader } from "../../tests/support/stack/wire/arbitraries.ts";
+import { fuzz } from "../../tests/support/stack/wire/fuzz.ts";
+import { golden, goldens, IP_AT } from "../../tests/support/stack/wire/golden.ts";
+import { assertRoundTrips } from "../../tests/support/stack/wire/round_trip.ts";
 
 Deno.test("golden segments mean what tshark sees, and are written and summed up the same", () => {
   assert(goldens("tcp").length >= 15);

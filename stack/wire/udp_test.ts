@@ -3,10 +3,10 @@ import { complement, PlainChecksummer, pseudoIpv4At, pseudoIpv6At } from "./chec
 import { Fault, faultName } from "./fault.ts";
 import { PacketBytes } from "./packet_bytes.ts";
 import * as udp from "./udp.ts";
-import { udpHeader } from "../../tests/support/wire/arbitraries.ts";
-import { fuzz } from "../../tests/support/wire/fuzz.ts";
-import { golden, IP_AT } from "../../tests/support/wire/golden.ts";
-import { assertRoundTrips } from "../../tests/support/wire/round_trip.ts";
+import { udpHeader } from "../../tests/support/stack/wire/arbitraries.ts";
+import { fuzz } from "../../tests/support/stack/wire/fuzz.ts";
+import { golden, IP_AT } from "../../tests/support/stack/wire/golden.ts";
+import { assertRoundTrips } from "../../tests/support/stack/wire/round_trip.ts";
 
 /** Golden datagrams; that behind a routing header has the sum of its last destination. */
 const NAMES = [

@@ -1,7 +1,12 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { SeededRandom } from "../../random.ts";
-import { fairness, GreedyFlow, Link, type LinkOptions } from "../../../tests/support/link_model.ts";
-import { sampleOf, SEGMENT } from "../../../tests/support/rate_sample.ts";
+import {
+  fairness,
+  GreedyFlow,
+  Link,
+  type LinkOptions,
+} from "../../../tests/support/stack/tcp/link_model.ts";
+import { sampleOf, SEGMENT } from "../../../tests/support/stack/tcp/rate_sample.ts";
 import { Bbr } from "./bbr.ts";
 import { BbrState } from "./bbr_model.ts";
 

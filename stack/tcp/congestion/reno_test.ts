@@ -1,7 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { SeededRandom } from "../../random.ts";
-import { fairness, GreedyFlow, Link } from "../../../tests/support/link_model.ts";
-import { sampleOf, SEGMENT } from "../../../tests/support/rate_sample.ts";
+import { fairness, GreedyFlow, Link } from "../../../tests/support/stack/tcp/link_model.ts";
+import { sampleOf, SEGMENT } from "../../../tests/support/stack/tcp/rate_sample.ts";
 import { Reno } from "./reno.ts";
 
 function makeReno(hasHyStart = false, isPaced = false): Reno {

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { SeededRandom } from "../../random.ts";
-import { GreedyFlow, Link } from "../../../tests/support/link_model.ts";
-import { sampleOf, SEGMENT } from "../../../tests/support/rate_sample.ts";
+import { GreedyFlow, Link } from "../../../tests/support/stack/tcp/link_model.ts";
+import { sampleOf, SEGMENT } from "../../../tests/support/stack/tcp/rate_sample.ts";
 import { Cubic } from "./cubic.ts";
 import { SlowStart } from "./slow_start.ts";
 

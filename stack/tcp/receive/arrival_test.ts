@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { ReceiverRig, streamBytes } from "../../../tests/support/tcp_receiver.ts";
+import { ReceiverRig, streamBytes } from "../../../tests/support/stack/tcp/receiver.ts";
 
 const FULL = 1448;
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { ReceiverRig, streamBytes } from "../../../tests/support/tcp_receiver.ts";
+import { ReceiverRig, streamBytes } from "../../../tests/support/stack/tcp/receiver.ts";
 import { PacketBytes } from "../../wire/packet_bytes.ts";
 import { Flag } from "../../wire/tcp.ts";
 import { MAX_OPTIONS_BYTES, OptionBit } from "../../wire/tcp_options.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Errno } from "../../../ring/abi/errno.ts";
 import { Msg } from "../../../ring/abi/opcodes.ts";
-import { ReceiverRig, streamBytes } from "../../../tests/support/tcp_receiver.ts";
+import { ReceiverRig, streamBytes } from "../../../tests/support/stack/tcp/receiver.ts";
 import { ConnectionInfo } from "../types.ts";
 
 Deno.test("reading hands over what there is, a part of it, or says that there is nothing", () => {

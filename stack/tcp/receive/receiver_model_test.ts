@@ -3,7 +3,7 @@ import { verifyArena } from "../../memory/mod.ts";
 import { Errno } from "../../../ring/abi/errno.ts";
 import { Msg } from "../../../ring/abi/opcodes.ts";
 import { type Random, scale, withSeed } from "../../../tests/support/seed.ts";
-import { ReceiverRig, streamBytes } from "../../../tests/support/tcp_receiver.ts";
+import { ReceiverRig, streamBytes } from "../../../tests/support/stack/tcp/receiver.ts";
 import type { ReceiverOptions } from "./options.ts";
 
 /** What a peer may send at most in one segment, and how long the streams are. */

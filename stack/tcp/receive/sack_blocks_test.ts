@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { ReceiverRig, streamBytes } from "../../../tests/support/tcp_receiver.ts";
+import { ReceiverRig, streamBytes } from "../../../tests/support/stack/tcp/receiver.ts";
 
 /** Bytes of a segment, and where those of a number begin. */
 const SIZE = 500;

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Errno } from "../../../ring/abi/errno.ts";
 import { Msg } from "../../../ring/abi/opcodes.ts";
-import { ReceiverRig } from "../../../tests/support/tcp_receiver.ts";
+import { ReceiverRig } from "../../../tests/support/stack/tcp/receiver.ts";
 import { Flag } from "../../wire/tcp.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);

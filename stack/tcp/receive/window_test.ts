@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { ReceiverRig, streamBytes } from "../../../tests/support/tcp_receiver.ts";
+import { ReceiverRig, streamBytes } from "../../../tests/support/stack/tcp/receiver.ts";
 import { withSeed } from "../../../tests/support/seed.ts";
 import { fieldFor, moveEdge, scaleFor } from "./window.ts";
 

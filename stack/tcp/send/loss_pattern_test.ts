@@ -1,6 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { scale, withSeed } from "../../../tests/support/seed.ts";
-import { areBytesAt, SenderBed, type SenderBedOptions } from "../../../tests/support/tcp_sender.ts";
+import {
+  areBytesAt,
+  SenderBed,
+  type SenderBedOptions,
+} from "../../../tests/support/stack/tcp/sender.ts";
 import type { RandomSource } from "../../random.ts";
 import { randomBelow, randomChance } from "../../random.ts";
 import { Flag } from "../../wire/tcp.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { SenderBed } from "../../../tests/support/tcp_sender.ts";
+import { SenderBed } from "../../../tests/support/stack/tcp/sender.ts";
 import { SendCounter } from "./counters.ts";
 import { Recovery } from "./flight.ts";
 

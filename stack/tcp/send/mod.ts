@@ -5,7 +5,7 @@
  */
 
 export { SendCounter } from "./counters.ts";
-export { MessageFlag, Sender } from "./sender.ts";
+export { Sender } from "./sender.ts";
 export {
   type MakeCongestionControl,
   type SenderOptions,

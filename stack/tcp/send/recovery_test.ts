@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { SenderBed, type SenderBedOptions } from "../../../tests/support/tcp_sender.ts";
+import { SenderBed, type SenderBedOptions } from "../../../tests/support/stack/tcp/sender.ts";
 import { SendCounter } from "./counters.ts";
 import { Recovery } from "./flight.ts";
 import { pipeOf } from "./recovery.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { scale, withSeed } from "../../../tests/support/seed.ts";
-import { SenderBed } from "../../../tests/support/tcp_sender.ts";
+import { SenderBed } from "../../../tests/support/stack/tcp/sender.ts";
 import { randomBelow, randomChance, type RandomSource } from "../../random.ts";
 import type { Flight } from "./flight.ts";
 import {

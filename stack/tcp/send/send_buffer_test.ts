@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { scale, withSeed } from "../../../tests/support/seed.ts";
-import { byteAt } from "../../../tests/support/tcp_sender.ts";
+import { byteAt } from "../../../tests/support/stack/tcp/sender.ts";
 import { chainLength, CheckedPacketArena, sizeClasses } from "../../memory/mod.ts";
 import { randomBelow, randomChance } from "../../random.ts";
 import type { UserMemory } from "../../socket.ts";

@@ -1,9 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { areBytesAt, SenderBed } from "../../../tests/support/tcp_sender.ts";
+import { Msg } from "../../../ring/abi/opcodes.ts";
+import { areBytesAt, SenderBed } from "../../../tests/support/stack/tcp/sender.ts";
+import { SendFlag } from "../../option_names.ts";
 import { Flag } from "../../wire/tcp.ts";
 import { SendCounter } from "./counters.ts";
 import { decide, Wait } from "./send_decision.ts";
-import { MessageFlag } from "./sender.ts";
 
 // covers RFC 9293 3.7.4 SHLD-7
 Deno.test("a small segment waits while a small one is unacknowledged", () => {
@@ -64,7 +65,7 @@ Deno.test("a cork keeps what is not full for 200 ms at most", () => {
 
 Deno.test("MSG_MORE keeps what is not full until the next write", () => {
   const bed = new SenderBed();
-  bed.write(300, MessageFlag.MORE);
+  bed.write(300, SendFlag.MORE);
   assertEquals(bed.take(), []);
   bed.write(300);
   assertEquals(bed.take(), [[0, 600]]);
@@ -174,7 +175,7 @@ Deno.test("a super-segment waits for acknowledgments if little of the window is 
 Deno.test("urgent data of any length go at once, with URG on all segments before their end", () => {
   const bed = new SenderBed({ offload: 8000 });
   bed.write(100);
-  bed.write(2500, MessageFlag.OUT_OF_BAND);
+  bed.write(2500, Msg.OOB);
   bed.write(1400);
   const sent = bed.takeSent();
   assertEquals(sent.map((one) => one.bytes.length), [100, 1000, 1000, 500, 1000]);

@@ -5,6 +5,8 @@
  */
 
 import { Errno } from "../../../ring/abi/errno.ts";
+import { Msg } from "../../../ring/abi/opcodes.ts";
+import { SendFlag } from "../../option_names.ts";
 import type { UserMemory } from "../../socket.ts";
 import type {
   Agreement,
@@ -25,9 +27,6 @@ import { beginRoundTrips } from "./round_trip.ts";
 import { SenderState } from "./sender_state.ts";
 import type { SenderSettings } from "./settings.ts";
 import { markTooBig } from "./path_change.ts";
-
-/** Flags of send(2). */
-export const MessageFlag = { OUT_OF_BAND: 0x1, END_OF_RECORD: 0x80, MORE: 0x8000 } as const;
 
 /** The buffer is writable, as poll(2) says, where this part of it is free. */
 const WRITABLE_PART = 1 / 3;
@@ -208,8 +207,8 @@ export class Sender extends SenderState implements SenderPart {
       if (!this.isClosed) this.giveFlight(flight);
       return -Errno.ENOBUFS;
     }
-    this.hasMore = (flags & MessageFlag.MORE) !== 0 && taken === bytes;
-    if (flags & MessageFlag.OUT_OF_BAND && taken === bytes) {
+    this.hasMore = (flags & SendFlag.MORE) !== 0 && taken === bytes;
+    if (flags & Msg.OOB && taken === bytes) {
       // RFC 9293 section 3.8.5 (MUST-62): SND.UP is the number behind the urgent data.
       // RFC 9293 section 3.8.5 (MUST-31): which may have any length.
       this.sendUrgent = flight.buffer.end;

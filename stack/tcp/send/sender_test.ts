@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { areBytesAt, SenderBed } from "../../../tests/support/tcp_sender.ts";
+import { areBytesAt, SenderBed } from "../../../tests/support/stack/tcp/sender.ts";
 import { Errno } from "../../../ring/abi/errno.ts";
 import { chainLength } from "../../memory/mod.ts";
 import { Flag } from "../../wire/tcp.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { TestNetwork } from "../../../tests/support/tcp/network.ts";
+import { TestNetwork } from "../../../tests/support/stack/tcp/network.ts";
 import { Counters } from "../../statistics.ts";
 import { makeCongestionControl } from "../congestion/mod.ts";
 import { SendCounter } from "./counters.ts";

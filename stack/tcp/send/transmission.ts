@@ -9,7 +9,6 @@ import { Flag } from "../../wire/tcp.ts";
 import { SendCounter } from "./counters.ts";
 import { type Flight, Recovery } from "./flight.ts";
 import { COUNT, END, FLAGS, INTEGER_SHIFT, NONE, RecordFlag, START } from "./records.ts";
-import { windowOf } from "./recovery.ts";
 import type { SenderState } from "./sender_state.ts";
 
 /** Microseconds of a second. */
@@ -235,9 +234,4 @@ export function fit(flight: Flight, record: number, bytes: number): boolean {
   const payload = integers[at + FLAGS] & RecordFlag.FIN ? length - 1 : length;
   if (payload <= bytes) return true;
   return flight.split(record, (integers[at + START] + bytes) | 0) !== NONE;
-}
-
-/** Bytes that congestion control allows beyond what is in flight. */
-export function congestionRoom(state: SenderState, flight: Flight, pipe: number): number {
-  return windowOf(state, flight) - pipe;
 }

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { SenderBed } from "../../../tests/support/tcp_sender.ts";
+import { SenderBed } from "../../../tests/support/stack/tcp/sender.ts";
 import { Flag } from "../../wire/tcp.ts";
 import { SendCounter } from "./counters.ts";
 

@@ -5,18 +5,18 @@
  * @module
  */
 
-import { SockOpt } from "../../ring/abi/opcodes.ts";
+import { SockOpt } from "../ring/abi/opcodes.ts";
+import { Ipv4Name } from "./option_names.ts";
+import { intBytes } from "./option_values.ts";
 
 const { SOL_SOCKET, SOL_IP, IPPROTO_IPV6 } = SockOpt;
-const SO_PEERCRED = 17;
-const IP_NODEFRAG = 22;
 
 /** `struct ucred` of nobody: no process, and the ids that are none. */
 const NOBODY: readonly number[] = [0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255];
 
 const EVERYWHERE: readonly (readonly [level: number, name: number, value: number])[] = [
   [SOL_IP, SockOpt.IP_HDRINCL, 0],
-  [SOL_IP, IP_NODEFRAG, 0],
+  [SOL_IP, Ipv4Name.NO_FRAGMENTS, 0],
 ];
 
 /** Streams have no groups, and show what datagrams begin with. */
@@ -33,8 +33,10 @@ export function fixedOption(
   name: number,
   isStream: boolean,
 ): Uint8Array | undefined {
-  if (level === SOL_SOCKET) return name === SO_PEERCRED ? Uint8Array.from(NOBODY) : undefined;
+  if (level === SOL_SOCKET) {
+    return name === SockOpt.SO_PEERCRED ? Uint8Array.from(NOBODY) : undefined;
+  }
   const isThis = ([at, called]: readonly number[]): boolean => at === level && called === name;
   const row = EVERYWHERE.find(isThis) ?? (isStream ? OF_STREAMS.find(isThis) : undefined);
-  return row === undefined ? undefined : Uint8Array.of(row[2], 0, 0, 0);
+  return row === undefined ? undefined : intBytes(row[2]);
 }

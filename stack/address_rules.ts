@@ -4,11 +4,12 @@
  * @module
  */
 
-import { Errno } from "../../ring/abi/errno.ts";
-import type { AddressTable } from "../iface/types.ts";
-import type { IpAddress } from "../ip/types.ts";
-import type { SocketFamily } from "../types.ts";
-import { isIpv4Multicast, isIpv6LinkLocal, isIpv6Multicast } from "../wire/addresses.ts";
+import { Errno } from "../ring/abi/errno.ts";
+import type { AddressTable } from "./iface/types.ts";
+import { GroupScope, groupScope, isAny, isMulticast } from "./ip/addresses.ts";
+import type { IpAddress } from "./ip/types.ts";
+import type { SocketFamily } from "./types.ts";
+import { isIpv6LinkLocal, isIpv6Multicast } from "./wire/addresses.ts";
 
 /** The any-address of IPv6. */
 export const ANY_6: IpAddress = [0, 0, 0, 0];
@@ -16,8 +17,6 @@ export const ANY_6: IpAddress = [0, 0, 0, 0];
 const MAPPED = 0xffff;
 const LOOPBACK: IpAddress = 0x7f00_0001;
 const LOOPBACK_6: IpAddress = [0, 0, 0, 1];
-/** The scope of a group of IPv6: the low half of its second byte. RFC 4291 section 2.7. */
-const LINK_SCOPE = 2;
 
 /** An address as the stack has it: one of IPv4 that is mapped into IPv6 as the number it is. */
 export function canonical(address: IpAddress): IpAddress {
@@ -25,22 +24,11 @@ export function canonical(address: IpAddress): IpAddress {
   return address[0] === 0 && address[1] === 0 && address[2] === MAPPED ? address[3] : address;
 }
 
-/** Whether it is the any-address of its family. */
-export function isAny(address: IpAddress): boolean {
-  if (typeof address === "number") return address === 0;
-  return (address[0] | address[1] | address[2] | address[3]) === 0;
-}
-
-/** Whether it is a group of its family. */
-export function isGroup(address: IpAddress): boolean {
-  return typeof address === "number" ? isIpv4Multicast(address) : isIpv6Multicast(address);
-}
-
 /** Whether an address means something on one link only, so that it needs a scope. RFC 4007. */
 export function needsScope(address: IpAddress): boolean {
   if (typeof address === "number") return false;
   if (isIpv6LinkLocal(address)) return true;
-  return isIpv6Multicast(address) && (address[0] >>> 16 & 0xf) <= LINK_SCOPE;
+  return isIpv6Multicast(address) && groupScope(address) <= GroupScope.LINK;
 }
 
 /**
@@ -52,12 +40,6 @@ export function needsScope(address: IpAddress): boolean {
 export function isScopeGood(address: IpAddress, scope: number, device: number): boolean {
   if (!needsScope(address)) return true;
   return scope === 0 ? device !== 0 : device === 0 || scope === device;
-}
-
-/** Whether two addresses are the same. */
-export function isSame(one: IpAddress, other: IpAddress): boolean {
-  if (typeof one === "number" || typeof other === "number") return one === other;
-  return one[0] === other[0] && one[1] === other[1] && one[2] === other[2] && one[3] === other[3];
 }
 
 /** Where packets go that are for the any-address: to this very host, as on Linux. */
@@ -85,7 +67,7 @@ export function judgeFamily(family: SocketFamily, address: IpAddress, isIpv6Only
  * @returns 0 or `-errno`
  */
 export function judgeLocal(addresses: AddressTable, address: IpAddress, scope: number): number {
-  if (isAny(address) || isGroup(address) || addresses.isLocal(address, scope)) return 0;
+  if (isAny(address) || isMulticast(address) || addresses.isLocal(address, scope)) return 0;
   const isEverybody = typeof address === "number" && addresses.isBroadcast(address, 0);
   return isEverybody ? 0 : -Errno.EADDRNOTAVAIL;
 }

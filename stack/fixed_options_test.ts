@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { SockOpt } from "../../ring/abi/opcodes.ts";
+import { SockOpt } from "../ring/abi/opcodes.ts";
 import { fixedOption } from "./fixed_options.ts";
 
 Deno.test("nobody is at the other end of a network's socket", () => {

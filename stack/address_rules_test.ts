@@ -1,13 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
-import { Errno } from "../../ring/abi/errno.ts";
-import { ipv4Of, ipv6Of } from "../wire/mod.ts";
+import { Errno } from "../ring/abi/errno.ts";
+import { isAny, isMulticast, isSame } from "./ip/addresses.ts";
+import { ipv4Of, ipv6Of } from "./wire/mod.ts";
 import {
   ANY_6,
   canonical,
   destinationOf,
-  isAny,
-  isGroup,
-  isSame,
   isScopeGood,
   judgeFamily,
   needsScope,
@@ -26,7 +24,7 @@ Deno.test("a mapped address is the one of IPv4 that it stands for, others stay a
 Deno.test("the any-addresses and the groups of both families are known", () => {
   assertEquals([0, FOUR, ANY_6, SIX].map(isAny), [true, false, true, false]);
   const groups = [ipv4Of("239.1.1.1"), FOUR, ipv6Of("ff02::1"), SIX];
-  assertEquals(groups.map(isGroup), [true, false, true, false]);
+  assertEquals(groups.map(isMulticast), [true, false, true, false]);
 });
 
 Deno.test("what goes to the any-address goes to loopback", () => {
