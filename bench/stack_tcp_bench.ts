@@ -20,7 +20,7 @@ import { TCP_SERVER } from "../stack/tcp/settings.ts";
 import type { TcpSocket } from "../stack/tcp/socket.ts";
 import { Tcp } from "../stack/tcp/tcp.ts";
 import { makeCongestionControl } from "../stack/tcp/congestion/mod.ts";
-import { createTestParts } from "../tests/support/tcp/parts.ts";
+import { createTestParts } from "../tests/support/stack/tcp/parts.ts";
 import { addressOf, socketOf, Wire } from "./stack_wire.ts";
 
 printMachine();

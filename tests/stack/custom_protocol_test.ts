@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { int } from "../support/fake_ip.ts";
-import { at, PROTOCOL, withPair } from "../support/raw_world.ts";
-import { ADDRESSES, ADDRESSES_6 } from "../support/stack_pair.ts";
+import { int } from "../support/stack/fake_ip.ts";
+import { at, PROTOCOL, withPair } from "../support/stack/raw_world.ts";
+import { ADDRESSES, ADDRESSES_6 } from "../support/stack/pair.ts";
 import { SockOpt } from "../../ring/abi/opcodes.ts";
 import { ipv4Of } from "../../stack/wire/mod.ts";
 import type { PacketView } from "../../stack/raw/mod.ts";
-import type { RawWorld } from "../support/raw_world.ts";
+import type { RawWorld } from "../support/stack/raw_world.ts";
 
 function custom(world: RawWorld, processPacket: (packet: PacketView) => unknown): void {
   world.stacks[1].registerTransportProtocol(PROTOCOL, {

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Errno } from "../../ring/abi/errno.ts";
 import { ipv4Of, ipv6Of } from "../../stack/wire/addresses.ts";
-import { golden, IP_AT } from "../support/wire/golden.ts";
+import { golden, IP_AT } from "../support/stack/wire/golden.ts";
 import { ETH, FakeProtocol, IpHarness, OTHER_ETH } from "../support/stack/ip.ts";
 import { readIpv4, readIpv6 } from "../support/stack/ip_packets.ts";
 

@@ -12,7 +12,7 @@ import { StackTopology } from "../../stack/sim/stack_topology.ts";
 import type { Stack } from "../../stack/stack.ts";
 import { IPV6_ANY } from "../../stack/wire/addresses.ts";
 import { PLAIN, TEST_PROTOCOL } from "../support/stack/ip.ts";
-import { pattern } from "../support/fake_ip.ts";
+import { pattern } from "../support/stack/fake_ip.ts";
 
 /** The link in the middle takes less than those at the ends. */
 const NARROW = 1300;

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { FakeUser } from "../support/fake_ip.ts";
-import { ADDRESSES, ADDRESSES_6, StackPair } from "../support/stack_pair.ts";
+import { FakeUser } from "../support/stack/fake_ip.ts";
+import { ADDRESSES, ADDRESSES_6, StackPair } from "../support/stack/pair.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import type { StreamStackSocket } from "../../stack/socket.ts";
 import type { IpAddress } from "../../stack/ip/types.ts";

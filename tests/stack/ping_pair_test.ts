@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { at, echo, withPair } from "../support/raw_world.ts";
-import { ADDRESSES, ADDRESSES_6 } from "../support/stack_pair.ts";
+import { at, echo, withPair } from "../support/stack/raw_world.ts";
+import { ADDRESSES, ADDRESSES_6 } from "../support/stack/pair.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { ipv6Of } from "../../stack/wire/mod.ts";
 

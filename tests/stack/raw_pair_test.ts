@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import { int } from "../support/fake_ip.ts";
-import { at, echo, PROTOCOL, withPair } from "../support/raw_world.ts";
-import { ADDRESSES, ADDRESSES_6 } from "../support/stack_pair.ts";
+import { int } from "../support/stack/fake_ip.ts";
+import { at, echo, PROTOCOL, withPair } from "../support/stack/raw_world.ts";
+import { ADDRESSES, ADDRESSES_6 } from "../support/stack/pair.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { SockOpt } from "../../ring/abi/opcodes.ts";
 import { ipv4Of } from "../../stack/wire/mod.ts";

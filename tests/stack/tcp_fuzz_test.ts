@@ -12,8 +12,8 @@ import * as tcp from "../../stack/wire/tcp.ts";
 import { PacketBytes } from "../../stack/wire/packet_bytes.ts";
 import { randomBelow, type RandomSource } from "../../stack/random.ts";
 import { scale, SEED, withSeed } from "../support/seed.ts";
-import { sealFrame } from "../support/tcp/network.ts";
-import { Script } from "../support/tcp/script.ts";
+import { sealFrame } from "../support/stack/tcp/network.ts";
+import { Script } from "../support/stack/tcp/script.ts";
 
 const FLAGS = ["S", "F", "R", "P", "U", "E", "W", "A", "."];
 const OPTIONS = [

@@ -6,7 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import { decodeTcpInfo } from "../../native/tcp/tcp_info_layout.ts";
-import { Script } from "../support/tcp/script.ts";
+import { Script } from "../support/stack/tcp/script.ts";
 
 const TCP = 6;
 

@@ -10,10 +10,10 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { makeCongestionControl } from "../../stack/tcp/congestion/mod.ts";
-import { pattern } from "../support/tcp/script.ts";
+import { pattern } from "../support/stack/tcp/script.ts";
 import type { TcpSocket } from "../../stack/tcp/socket.ts";
 import { State } from "../../stack/tcp/states.ts";
-import { LOST, type TestFrame, type TestHost, TestNetwork } from "../support/tcp/network.ts";
+import { LOST, type TestFrame, type TestHost, TestNetwork } from "../support/stack/tcp/network.ts";
 import { randomBelow, randomChance, SeededRandom } from "../../stack/random.ts";
 import { scale, SEED, withSeed } from "../support/seed.ts";
 

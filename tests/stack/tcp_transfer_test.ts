@@ -4,7 +4,7 @@ import { randomBelow, randomChance, SeededRandom } from "../../stack/random.ts";
 import { CONGESTION_CONTROLS, makeCongestionControl } from "../../stack/tcp/congestion/mod.ts";
 import type { TcpSocket } from "../../stack/tcp/socket.ts";
 import { SEED } from "../support/seed.ts";
-import { LOST, TestNetwork } from "../support/tcp/network.ts";
+import { LOST, TestNetwork } from "../support/stack/tcp/network.ts";
 
 const MILLISECOND = 1000;
 const SECOND = 1_000_000;

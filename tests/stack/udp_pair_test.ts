@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { FakeUser, int, pattern } from "../support/fake_ip.ts";
-import { ADDRESSES, ADDRESSES_6, type PairOptions, StackPair } from "../support/stack_pair.ts";
+import { FakeUser, int, pattern } from "../support/stack/fake_ip.ts";
+import { ADDRESSES, ADDRESSES_6, type PairOptions, StackPair } from "../support/stack/pair.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { SockOpt } from "../../ring/abi/opcodes.ts";
 import type { IpAddress } from "../../stack/ip/types.ts";

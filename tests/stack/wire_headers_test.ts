@@ -17,14 +17,14 @@ import * as tcp from "../../stack/wire/tcp.ts";
 import { optionsBytes, type TcpOption } from "../../stack/wire/tcp_option_list.ts";
 import * as udp from "../../stack/wire/udp.ts";
 import { scale, SEED } from "../support/seed.ts";
-import * as arbitraries from "../support/wire/arbitraries.ts";
-import { frameOfIpv4, frameOfIpv6, fresh } from "../support/wire/frames.ts";
+import * as arbitraries from "../support/stack/wire/arbitraries.ts";
+import { frameOfIpv4, frameOfIpv6, fresh } from "../support/stack/wire/frames.ts";
 import {
   assertTsharkAgrees,
   type Expected,
   type Values,
   withTshark,
-} from "../support/wire/tshark.ts";
+} from "../support/stack/wire/tshark.ts";
 
 /** tshark calls a checksum that is right so. */
 const GOOD = 1;

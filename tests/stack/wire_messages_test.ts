@@ -13,14 +13,14 @@ import * as mld from "../../stack/wire/mld.ts";
 import * as ndp from "../../stack/wire/ndp.ts";
 import type { NdpOption } from "../../stack/wire/ndp_options.ts";
 import { scale, SEED } from "../support/seed.ts";
-import * as arbitraries from "../support/wire/arbitrary_messages.ts";
-import { type Draft, frameOfIpv4, frameOfIpv6 } from "../support/wire/frames.ts";
+import * as arbitraries from "../support/stack/wire/arbitrary_messages.ts";
+import { type Draft, frameOfIpv4, frameOfIpv6 } from "../support/stack/wire/frames.ts";
 import {
   assertTsharkAgrees,
   type Expected,
   type Values,
   withTshark,
-} from "../support/wire/tshark.ts";
+} from "../support/stack/wire/tshark.ts";
 
 /** tshark calls a checksum that is right so. */
 const GOOD = 1;

@@ -14,12 +14,13 @@ export async function endWorker(): Promise<void> {
   const worker = new Worker("data:text/javascript,self.postMessage('')", { type: "module" });
   await new Promise((resolve) => worker.onmessage = resolve);
   worker.terminate();
+  // Until its thread is gone it has descriptors, which would be counted as there before.
   const until = performance.now() + LIMIT_MS;
   while (countWorkers() > 0 && performance.now() < until) await delay(1);
 }
 
-/** Threads of Workers in this process, on Linux. */
-function countWorkers(): number {
+/** Threads of Workers in this process; none where that is not Linux. */
+export function countWorkers(): number {
   if (Deno.build.os !== "linux") return 0;
   let count = 0;
   for (const { name } of Deno.readDirSync("/proc/self/task")) {

@@ -9,7 +9,7 @@ import { ipv4Of, ipv6Of } from "../../../stack/wire/addresses.ts";
 import type { DatagramStackSocket } from "../../../stack/socket.ts";
 import type { Stack } from "../../../stack/stack.ts";
 import { Protocol } from "../../../stack/wire/numbers.ts";
-import { FakeUser, PLAIN } from "../../support/fake_user.ts";
+import { FakeUser, PLAIN } from "../../support/stack/fake_user.ts";
 import type { Side } from "./scene.ts";
 
 /** A number for experiments: RFC 3692. */

@@ -11,7 +11,7 @@ import type { DatagramInfo, DatagramStackSocket } from "../../../stack/socket.ts
 import type { Stack } from "../../../stack/stack.ts";
 import { ipv4Of, IPV6_ANY, ipv6Of, putIpv6 } from "../../../stack/wire/addresses.ts";
 import { PacketBytes } from "../../../stack/wire/packet_bytes.ts";
-import { PLAIN } from "../../support/fake_user.ts";
+import { PLAIN } from "../../support/stack/fake_user.ts";
 import type { Random } from "../../support/seed.ts";
 import { CHUNK, type PatternMemory, ROOM_AT } from "./pattern.ts";
 

@@ -4,14 +4,20 @@
  * @module
  */
 
-import { chainLength, CheckedPacketArena, copyOut, sizeClasses } from "../../stack/memory/mod.ts";
-import { takenPackets, verifyArena } from "../../stack/memory/mod.ts";
-import { FrameQueue } from "../../stack/frame_queue.ts";
-import { NO_OFFLOAD, type PortOffload } from "../../stack/iface/types.ts";
-import type { IpAddress } from "../../stack/ip/types.ts";
-import { SeededRandom } from "../../stack/random.ts";
-import { Stack } from "../../stack/stack.ts";
-import { ipv4Of, ipv6Of } from "../../stack/wire/mod.ts";
+import {
+  chainLength,
+  CheckedPacketArena,
+  copyOut,
+  sizeClasses,
+  takenPackets,
+  verifyArena,
+} from "../../../stack/memory/mod.ts";
+import { FrameQueue } from "../../../stack/frame_queue.ts";
+import { NO_OFFLOAD, type PortOffload } from "../../../stack/iface/types.ts";
+import type { IpAddress } from "../../../stack/ip/types.ts";
+import { SeededRandom } from "../../../stack/random.ts";
+import { Stack } from "../../../stack/stack.ts";
+import { ipv4Of, ipv6Of } from "../../../stack/wire/mod.ts";
 
 /** Addresses of the first and the second stack. */
 export const ADDRESSES: readonly [IpAddress, IpAddress] = [ipv4Of("10.0.0.1"), ipv4Of("10.0.0.2")];

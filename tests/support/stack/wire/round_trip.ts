@@ -6,9 +6,9 @@
 
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Fault, faultName } from "../../../stack/wire/fault.ts";
-import { PacketBytes } from "../../../stack/wire/packet_bytes.ts";
-import { scale, SEED } from "../seed.ts";
+import { Fault, faultName } from "../../../../stack/wire/fault.ts";
+import { PacketBytes } from "../../../../stack/wire/packet_bytes.ts";
+import { scale, SEED } from "../../seed.ts";
 
 /** A protocol by its three functions. */
 export interface Codec<Meaning> {

@@ -5,16 +5,16 @@
  * @module
  */
 
-import type { Environment } from "../../../stack/environment.ts";
-import { Counters } from "../../../stack/statistics.ts";
-import type { PartFactory } from "../../../stack/tcp/context.ts";
+import type { Environment } from "../../../../stack/environment.ts";
+import { Counters } from "../../../../stack/statistics.ts";
+import type { PartFactory } from "../../../../stack/tcp/context.ts";
 import {
   DEFAULT_RECEIVER_OPTIONS,
   Receiver,
   ReceiverCounter,
   type ReceiverOptions,
   ReceiverSettings,
-} from "../../../stack/tcp/receive/mod.ts";
+} from "../../../../stack/tcp/receive/mod.ts";
 import {
   type MakeCongestionControl,
   SendCounter,
@@ -22,8 +22,8 @@ import {
   type SenderOptions,
   SenderSettings,
   SERVER_SENDER,
-} from "../../../stack/tcp/send/mod.ts";
-import type { CongestionControl } from "../../../stack/tcp/types.ts";
+} from "../../../../stack/tcp/send/mod.ts";
+import type { CongestionControl } from "../../../../stack/tcp/types.ts";
 
 /** What tests may choose about halves of connections. */
 export interface TestPartOptions {

@@ -5,14 +5,14 @@
  * @module
  */
 
-import { Errno } from "../../ring/abi/errno.ts";
-import type { Environment } from "../../stack/environment.ts";
-import type { Interface } from "../../stack/iface/types.ts";
+import { Errno } from "../../../ring/abi/errno.ts";
+import type { Environment } from "../../../stack/environment.ts";
+import type { Interface } from "../../../stack/iface/types.ts";
 import {
   DatagramContext,
   type DatagramOptionsOfStack,
   DEFAULT_DATAGRAM_OPTIONS,
-} from "../../stack/datagram/context.ts";
+} from "../../../stack/datagram/context.ts";
 import {
   Flow,
   type IcmpError,
@@ -22,16 +22,16 @@ import {
   type IpParameters,
   type Path,
   type TransportProtocol,
-} from "../../stack/ip/types.ts";
-import { chainLength, CheckedPacketArena, gather, sizeClasses } from "../../stack/memory/mod.ts";
-import { PacketFlag, PacketTable } from "../../stack/packet_table.ts";
-import { SeededRandom } from "../../stack/random.ts";
-import { StackTimers } from "../../stack/stack_timers.ts";
-import { ipv4Of, ipv6Of, putIpv6 } from "../../stack/wire/mod.ts";
-import { isIpv4Multicast, isIpv6LinkLocal, isIpv6Multicast } from "../../stack/wire/mod.ts";
-import * as ipv4 from "../../stack/wire/ipv4.ts";
-import * as ipv6 from "../../stack/wire/ipv6.ts";
-import * as udp from "../../stack/wire/udp.ts";
+} from "../../../stack/ip/types.ts";
+import { chainLength, CheckedPacketArena, gather, sizeClasses } from "../../../stack/memory/mod.ts";
+import { PacketFlag, PacketTable } from "../../../stack/packet_table.ts";
+import { SeededRandom } from "../../../stack/random.ts";
+import { StackTimers } from "../../../stack/stack_timers.ts";
+import { ipv4Of, ipv6Of, putIpv6 } from "../../../stack/wire/mod.ts";
+import { isIpv4Multicast, isIpv6LinkLocal, isIpv6Multicast } from "../../../stack/wire/mod.ts";
+import * as ipv4 from "../../../stack/wire/ipv4.ts";
+import * as ipv6 from "../../../stack/wire/ipv6.ts";
+import * as udp from "../../../stack/wire/udp.ts";
 import { FakeGroups } from "./fake_groups.ts";
 
 /** The addresses of the fake, on `eth0`. */

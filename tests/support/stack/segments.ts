@@ -5,17 +5,17 @@
  * @module
  */
 
-import type { Environment } from "../../stack/environment.ts";
-import type { Interface, IpInput } from "../../stack/iface/types.ts";
-import type { IpAddress } from "../../stack/ip/types.ts";
-import { chainLength, copyOut } from "../../stack/memory/mod.ts";
-import { ipv4Of, ipv6Of, PacketBytes, putIpv6 } from "../../stack/wire/mod.ts";
-import { complement, PlainChecksummer } from "../../stack/wire/checksum.ts";
-import { pseudoIpv4At, pseudoIpv6At } from "../../stack/wire/checksum.ts";
-import * as ipv4 from "../../stack/wire/ipv4.ts";
-import * as ipv6 from "../../stack/wire/ipv6.ts";
-import * as tcp from "../../stack/wire/tcp.ts";
-import * as udp from "../../stack/wire/udp.ts";
+import type { Environment } from "../../../stack/environment.ts";
+import type { Interface, IpInput } from "../../../stack/iface/types.ts";
+import type { IpAddress } from "../../../stack/ip/types.ts";
+import { chainLength, copyOut } from "../../../stack/memory/mod.ts";
+import { ipv4Of, ipv6Of, PacketBytes, putIpv6 } from "../../../stack/wire/mod.ts";
+import { complement, PlainChecksummer } from "../../../stack/wire/checksum.ts";
+import { pseudoIpv4At, pseudoIpv6At } from "../../../stack/wire/checksum.ts";
+import * as ipv4 from "../../../stack/wire/ipv4.ts";
+import * as ipv6 from "../../../stack/wire/ipv6.ts";
+import * as tcp from "../../../stack/wire/tcp.ts";
+import * as udp from "../../../stack/wire/udp.ts";
 
 /** What a test says of a packet. */
 export interface Spec {

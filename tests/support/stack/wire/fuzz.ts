@@ -7,9 +7,9 @@
 
 import { assert } from "@std/assert";
 import fc from "fast-check";
-import { Fault, FAULT_COUNT, faultName } from "../../../stack/wire/fault.ts";
-import type { PacketBytes } from "../../../stack/wire/packet_bytes.ts";
-import { scale, SEED } from "../seed.ts";
+import { Fault, FAULT_COUNT, faultName } from "../../../../stack/wire/fault.ts";
+import type { PacketBytes } from "../../../../stack/wire/packet_bytes.ts";
+import { scale, SEED } from "../../seed.ts";
 import { guardedPackets } from "./guarded.ts";
 
 /** A packet to start from. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { RateSample } from "../../stack/tcp/types.ts";
+import type { RateSample } from "../../../../stack/tcp/types.ts";
 
 /** Bytes of a segment in tests. */
 export const SEGMENT = 1000;

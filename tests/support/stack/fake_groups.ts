@@ -4,9 +4,9 @@
  * @module
  */
 
-import { Errno } from "../../ring/abi/errno.ts";
-import type { GroupMember, Groups } from "../../stack/iface/types.ts";
-import type { IpAddress } from "../../stack/ip/types.ts";
+import { Errno } from "../../../ring/abi/errno.ts";
+import type { GroupMember, Groups } from "../../../stack/iface/types.ts";
+import type { IpAddress } from "../../../stack/ip/types.ts";
 
 interface Membership {
   mode: "include" | "exclude";

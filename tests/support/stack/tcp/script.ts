@@ -42,13 +42,13 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import type { IpAddress } from "../../../stack/ip/types.ts";
-import { PacketBytes } from "../../../stack/wire/packet_bytes.ts";
-import * as tcp from "../../../stack/wire/tcp.ts";
-import { OptionBit, scan, TcpOptions } from "../../../stack/wire/tcp_options.ts";
-import * as optionsWrite from "../../../stack/wire/tcp_options_write.ts";
-import type { TcpSettings } from "../../../stack/tcp/settings.ts";
-import type { TcpSocket } from "../../../stack/tcp/socket.ts";
+import type { IpAddress } from "../../../../stack/ip/types.ts";
+import { PacketBytes } from "../../../../stack/wire/packet_bytes.ts";
+import * as tcp from "../../../../stack/wire/tcp.ts";
+import { OptionBit, scan, TcpOptions } from "../../../../stack/wire/tcp_options.ts";
+import * as optionsWrite from "../../../../stack/wire/tcp_options_write.ts";
+import type { TcpSettings } from "../../../../stack/tcp/settings.ts";
+import type { TcpSocket } from "../../../../stack/tcp/socket.ts";
 import {
   sealFrame,
   type TestFrame,

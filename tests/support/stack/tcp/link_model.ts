@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { RandomSource } from "../../stack/random.ts";
-import type { CongestionControl, RateSample } from "../../stack/tcp/types.ts";
+import type { RandomSource } from "../../../../stack/random.ts";
+import type { CongestionControl, RateSample } from "../../../../stack/tcp/types.ts";
 
 const SECOND = 1_000_000;
 /** Packets behind a missing one until it counts as lost. */

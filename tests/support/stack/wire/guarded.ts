@@ -4,7 +4,7 @@
  * @module
  */
 
-import { PacketBytes } from "../../../stack/wire/packet_bytes.ts";
+import { PacketBytes } from "../../../../stack/wire/packet_bytes.ts";
 
 /** Reads outside of the window end here. */
 export class OutOfWindow extends Error {}

@@ -5,13 +5,13 @@
  */
 
 import { assertEquals } from "@std/assert";
-import type { Environment } from "../../../stack/environment.ts";
+import type { Environment } from "../../../../stack/environment.ts";
 import {
   AddressState,
   type AddressTable,
   type Interface,
   type InterfaceTable,
-} from "../../../stack/iface/types.ts";
+} from "../../../../stack/iface/types.ts";
 import type {
   Flow,
   IcmpError,
@@ -19,24 +19,24 @@ import type {
   IpOutput,
   IpParameters,
   PathFeedback,
-} from "../../../stack/ip/types.ts";
+} from "../../../../stack/ip/types.ts";
 import {
   chainLength,
   CheckedPacketArena,
   type PacketMemory,
   sizeClasses,
-} from "../../../stack/memory/mod.ts";
-import { PacketFlag, PacketTable } from "../../../stack/packet_table.ts";
-import { SeededRandom } from "../../../stack/random.ts";
-import type { UserMemory } from "../../../stack/socket.ts";
-import { StackTimers } from "../../../stack/stack_timers.ts";
-import { Counters } from "../../../stack/statistics.ts";
-import { TcpCounter } from "../../../stack/tcp/counters.ts";
-import { TCP_DEFAULTS, type TcpSettings } from "../../../stack/tcp/settings.ts";
-import type { TcpSocket } from "../../../stack/tcp/socket.ts";
-import { Tcp } from "../../../stack/tcp/tcp.ts";
-import { complement, PlainChecksummer } from "../../../stack/wire/checksum.ts";
-import { PacketBytes } from "../../../stack/wire/packet_bytes.ts";
+} from "../../../../stack/memory/mod.ts";
+import { PacketFlag, PacketTable } from "../../../../stack/packet_table.ts";
+import { SeededRandom } from "../../../../stack/random.ts";
+import type { UserMemory } from "../../../../stack/socket.ts";
+import { StackTimers } from "../../../../stack/stack_timers.ts";
+import { Counters } from "../../../../stack/statistics.ts";
+import { TcpCounter } from "../../../../stack/tcp/counters.ts";
+import { TCP_DEFAULTS, type TcpSettings } from "../../../../stack/tcp/settings.ts";
+import type { TcpSocket } from "../../../../stack/tcp/socket.ts";
+import { Tcp } from "../../../../stack/tcp/tcp.ts";
+import { complement, PlainChecksummer } from "../../../../stack/wire/checksum.ts";
+import { PacketBytes } from "../../../../stack/wire/packet_bytes.ts";
 import { createTestParts, type TestPartOptions } from "./parts.ts";
 import type { TestNetwork } from "./network.ts";
 

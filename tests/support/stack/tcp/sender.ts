@@ -5,30 +5,30 @@
  * @module
  */
 
-import type { Environment } from "../../stack/environment.ts";
-import { chainLength, CheckedPacketArena, sizeClasses } from "../../stack/memory/mod.ts";
-import { PacketTable } from "../../stack/packet_table.ts";
-import { SeededRandom } from "../../stack/random.ts";
-import type { UserMemory } from "../../stack/socket.ts";
-import { StackTimers } from "../../stack/stack_timers.ts";
-import { Counters } from "../../stack/statistics.ts";
-import { makeCongestionControl } from "../../stack/tcp/congestion/mod.ts";
+import type { Environment } from "../../../../stack/environment.ts";
+import { chainLength, CheckedPacketArena, sizeClasses } from "../../../../stack/memory/mod.ts";
+import { PacketTable } from "../../../../stack/packet_table.ts";
+import { SeededRandom } from "../../../../stack/random.ts";
+import type { UserMemory } from "../../../../stack/socket.ts";
+import { StackTimers } from "../../../../stack/stack_timers.ts";
+import { Counters } from "../../../../stack/statistics.ts";
+import { makeCongestionControl } from "../../../../stack/tcp/congestion/mod.ts";
 import {
   SendCounter,
   Sender,
   type SenderOptions,
   SenderSettings,
   SERVER_SENDER,
-} from "../../stack/tcp/send/mod.ts";
+} from "../../../../stack/tcp/send/mod.ts";
 import {
   Agreement,
   type CongestionControl,
   type RateSample,
   Segment,
   type SenderHost,
-} from "../../stack/tcp/types.ts";
-import { Flag } from "../../stack/wire/tcp.ts";
-import { OptionBit } from "../../stack/wire/tcp_options.ts";
+} from "../../../../stack/tcp/types.ts";
+import { Flag } from "../../../../stack/wire/tcp.ts";
+import { OptionBit } from "../../../../stack/wire/tcp_options.ts";
 
 /** A segment that was sent. */
 export interface SentSegment {

@@ -6,14 +6,14 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { ETH, FakeIp, FakeUser, OTHER, OTHER_6, OWN, OWN_6 } from "./fake_ip.ts";
-import type { IpAddress } from "../../stack/ip/types.ts";
-import { takenPackets, verifyArena } from "../../stack/memory/mod.ts";
-import { Statistics } from "../../stack/statistics.ts";
-import { PlainChecksummer, pseudoIpv4At, pseudoIpv6At } from "../../stack/wire/checksum.ts";
-import { ipv6Of, PacketBytes } from "../../stack/wire/mod.ts";
-import * as udp from "../../stack/wire/udp.ts";
-import type { SocketFamily } from "../../stack/types.ts";
-import { Udp, UdpCounter, type UdpSocket } from "../../stack/udp/mod.ts";
+import type { IpAddress } from "../../../stack/ip/types.ts";
+import { takenPackets, verifyArena } from "../../../stack/memory/mod.ts";
+import { Statistics } from "../../../stack/statistics.ts";
+import { PlainChecksummer, pseudoIpv4At, pseudoIpv6At } from "../../../stack/wire/checksum.ts";
+import { ipv6Of, PacketBytes } from "../../../stack/wire/mod.ts";
+import * as udp from "../../../stack/wire/udp.ts";
+import type { SocketFamily } from "../../../stack/types.ts";
+import { Udp, UdpCounter, type UdpSocket } from "../../../stack/udp/mod.ts";
 
 const ANY_6 = ipv6Of("::");
 

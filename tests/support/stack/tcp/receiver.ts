@@ -5,19 +5,19 @@
  */
 
 import { assertEquals } from "@std/assert";
-import type { Environment } from "../../stack/environment.ts";
-import { CheckedPacketArena, takenPackets } from "../../stack/memory/mod.ts";
-import { PacketTable } from "../../stack/packet_table.ts";
-import { SeededRandom } from "../../stack/random.ts";
-import type { UserMemory } from "../../stack/socket.ts";
-import { StackTimers } from "../../stack/stack_timers.ts";
-import { Statistics } from "../../stack/statistics.ts";
-import { ReceiverCounter } from "../../stack/tcp/receive/counters.ts";
-import type { ReceiverOptions } from "../../stack/tcp/receive/options.ts";
-import { Receiver } from "../../stack/tcp/receive/receiver.ts";
-import { ReceiverSettings } from "../../stack/tcp/receive/settings.ts";
-import { Agreement, type ReceiverHost, Segment } from "../../stack/tcp/types.ts";
-import { OptionBit, TcpOptions } from "../../stack/wire/tcp_options.ts";
+import type { Environment } from "../../../../stack/environment.ts";
+import { CheckedPacketArena, takenPackets } from "../../../../stack/memory/mod.ts";
+import { PacketTable } from "../../../../stack/packet_table.ts";
+import { SeededRandom } from "../../../../stack/random.ts";
+import type { UserMemory } from "../../../../stack/socket.ts";
+import { StackTimers } from "../../../../stack/stack_timers.ts";
+import { Statistics } from "../../../../stack/statistics.ts";
+import { ReceiverCounter } from "../../../../stack/tcp/receive/counters.ts";
+import type { ReceiverOptions } from "../../../../stack/tcp/receive/options.ts";
+import { Receiver } from "../../../../stack/tcp/receive/receiver.ts";
+import { ReceiverSettings } from "../../../../stack/tcp/receive/settings.ts";
+import { Agreement, type ReceiverHost, Segment } from "../../../../stack/tcp/types.ts";
+import { OptionBit, TcpOptions } from "../../../../stack/wire/tcp_options.ts";
 
 /** Bytes of headers in front of each payload: Ethernet, IPv4, TCP with timestamps. */
 const HEADERS = 14 + 20 + 32;

@@ -5,8 +5,8 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { formatIpv6, ipv6Of } from "../../../stack/wire/addresses.ts";
-import { hasProgram, skipUnless } from "../skip.ts";
+import { formatIpv6, ipv6Of } from "../../../../stack/wire/addresses.ts";
+import { hasProgram, skipUnless } from "../../skip.ts";
 
 /** The values of a field, in the order of the packet; numbers in any notation are numbers. */
 export type Values = readonly (number | string)[];

@@ -4,13 +4,13 @@
  * @module
  */
 
-import type { Environment } from "../../stack/environment.ts";
+import type { Environment } from "../../../stack/environment.ts";
 import type {
   DatagramInfo,
   DatagramParameters,
   DatagramStackSocket,
   UserMemory,
-} from "../../stack/socket.ts";
+} from "../../../stack/socket.ts";
 
 /** A user with memory of its own. */
 export class FakeUser implements UserMemory {

@@ -5,18 +5,21 @@
  */
 
 import fc from "fast-check";
-import type { Ipv6Address } from "../../../stack/wire/addresses.ts";
-import type { ArpPacket } from "../../../stack/wire/arp.ts";
-import type { EthernetHeader } from "../../../stack/wire/ethernet.ts";
-import type { Ipv4Header } from "../../../stack/wire/ipv4.ts";
-import { type Ipv4Option, optionsBytes as ipv4Bytes } from "../../../stack/wire/ipv4_options.ts";
-import type { Ipv6Header } from "../../../stack/wire/ipv6.ts";
-import type { Ipv6Extension, Ipv6Option } from "../../../stack/wire/ipv6_extensions.ts";
-import { EtherType } from "../../../stack/wire/numbers.ts";
-import type { TcpHeader } from "../../../stack/wire/tcp.ts";
-import { optionsBytes as tcpBytes, type TcpOption } from "../../../stack/wire/tcp_option_list.ts";
-import { hasLengthOfKind } from "../../../stack/wire/tcp_options.ts";
-import type { UdpHeader } from "../../../stack/wire/udp.ts";
+import type { Ipv6Address } from "../../../../stack/wire/addresses.ts";
+import type { ArpPacket } from "../../../../stack/wire/arp.ts";
+import type { EthernetHeader } from "../../../../stack/wire/ethernet.ts";
+import type { Ipv4Header } from "../../../../stack/wire/ipv4.ts";
+import { type Ipv4Option, optionsBytes as ipv4Bytes } from "../../../../stack/wire/ipv4_options.ts";
+import type { Ipv6Header } from "../../../../stack/wire/ipv6.ts";
+import type { Ipv6Extension, Ipv6Option } from "../../../../stack/wire/ipv6_extensions.ts";
+import { EtherType } from "../../../../stack/wire/numbers.ts";
+import type { TcpHeader } from "../../../../stack/wire/tcp.ts";
+import {
+  optionsBytes as tcpBytes,
+  type TcpOption,
+} from "../../../../stack/wire/tcp_option_list.ts";
+import { hasLengthOfKind } from "../../../../stack/wire/tcp_options.ts";
+import type { UdpHeader } from "../../../../stack/wire/udp.ts";
 
 /** Numbers of 1 to 32 bits. */
 export function bits(count: number): fc.Arbitrary<number> {

@@ -4,14 +4,14 @@
  * @module
  */
 
-import { IPV6_ANY } from "../../../stack/wire/addresses.ts";
-import { PlainChecksummer } from "../../../stack/wire/checksum.ts";
-import { pseudoIpv4At, pseudoIpv6At } from "../../../stack/wire/checksum.ts";
-import * as ethernet from "../../../stack/wire/ethernet.ts";
-import * as ipv4 from "../../../stack/wire/ipv4.ts";
-import * as ipv6 from "../../../stack/wire/ipv6.ts";
-import { EtherType } from "../../../stack/wire/numbers.ts";
-import { PacketBytes } from "../../../stack/wire/packet_bytes.ts";
+import { IPV6_ANY } from "../../../../stack/wire/addresses.ts";
+import { PlainChecksummer } from "../../../../stack/wire/checksum.ts";
+import { pseudoIpv4At, pseudoIpv6At } from "../../../../stack/wire/checksum.ts";
+import * as ethernet from "../../../../stack/wire/ethernet.ts";
+import * as ipv4 from "../../../../stack/wire/ipv4.ts";
+import * as ipv6 from "../../../../stack/wire/ipv6.ts";
+import { EtherType } from "../../../../stack/wire/numbers.ts";
+import { PacketBytes } from "../../../../stack/wire/packet_bytes.ts";
 
 /** A packet that is being written. */
 export interface Draft {

@@ -6,14 +6,14 @@
  */
 
 import fc from "fast-check";
-import type { Ipv6Address } from "../../../stack/wire/addresses.ts";
-import { type GroupRecord, readFloat16, readFloat8 } from "../../../stack/wire/group_records.ts";
-import type { Icmpv4Message } from "../../../stack/wire/icmpv4.ts";
-import type { Icmpv6Message } from "../../../stack/wire/icmpv6.ts";
-import type { IgmpMessage } from "../../../stack/wire/igmp.ts";
-import type { MldMessage } from "../../../stack/wire/mld.ts";
-import type { NdpMessage } from "../../../stack/wire/ndp.ts";
-import type { NdpOption } from "../../../stack/wire/ndp_options.ts";
+import type { Ipv6Address } from "../../../../stack/wire/addresses.ts";
+import { type GroupRecord, readFloat16, readFloat8 } from "../../../../stack/wire/group_records.ts";
+import type { Icmpv4Message } from "../../../../stack/wire/icmpv4.ts";
+import type { Icmpv6Message } from "../../../../stack/wire/icmpv6.ts";
+import type { IgmpMessage } from "../../../../stack/wire/igmp.ts";
+import type { MldMessage } from "../../../../stack/wire/mld.ts";
+import type { NdpMessage } from "../../../../stack/wire/ndp.ts";
+import type { NdpOption } from "../../../../stack/wire/ndp_options.ts";
 import {
   bits,
   bytesOfSome,

@@ -5,9 +5,9 @@
  * @module
  */
 
-import { PacketBytes } from "../../../stack/wire/packet_bytes.ts";
+import { PacketBytes } from "../../../../stack/wire/packet_bytes.ts";
 
-const FOLDER = new URL("../../stack/golden/", import.meta.url);
+const FOLDER = new URL("../../../stack/golden/", import.meta.url);
 
 interface Field {
   readonly value: string;

@@ -21,12 +21,12 @@
  */
 
 import { assertEquals } from "@std/assert";
-import type { IpAddress, Path } from "../../../stack/ip/types.ts";
-import { takenPackets } from "../../../stack/memory/mod.ts";
-import type { TcpSettings } from "../../../stack/tcp/settings.ts";
-import { PlainChecksummer, pseudoIpv4, pseudoIpv6 } from "../../../stack/wire/checksum.ts";
-import { PacketBytes } from "../../../stack/wire/packet_bytes.ts";
-import * as wire from "../../../stack/wire/tcp.ts";
+import type { IpAddress, Path } from "../../../../stack/ip/types.ts";
+import { takenPackets } from "../../../../stack/memory/mod.ts";
+import type { TcpSettings } from "../../../../stack/tcp/settings.ts";
+import { PlainChecksummer, pseudoIpv4, pseudoIpv6 } from "../../../../stack/wire/checksum.ts";
+import { PacketBytes } from "../../../../stack/wire/packet_bytes.ts";
+import * as wire from "../../../../stack/wire/tcp.ts";
 import type { TestPartOptions } from "./parts.ts";
 import { type TestFrame, TestHost } from "./host.ts";
 

@@ -6,12 +6,12 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { FakeUser } from "./fake_ip.ts";
-import { type PairOptions, StackPair } from "./stack_pair.ts";
-import type { IpAddress } from "../../stack/ip/types.ts";
-import type { PingSocket, RawCounter, RawSocket } from "../../stack/raw/mod.ts";
-import type { StackSocket } from "../../stack/socket.ts";
-import type { SocketFamily } from "../../stack/types.ts";
-import type { UdpSocket } from "../../stack/udp/mod.ts";
+import { type PairOptions, StackPair } from "./pair.ts";
+import type { IpAddress } from "../../../stack/ip/types.ts";
+import type { PingSocket, RawCounter, RawSocket } from "../../../stack/raw/mod.ts";
+import type { StackSocket } from "../../../stack/socket.ts";
+import type { SocketFamily } from "../../../stack/types.ts";
+import type { UdpSocket } from "../../../stack/udp/mod.ts";
 
 /** A protocol for experiments: RFC 3692. */
 export const PROTOCOL = 253;
