@@ -16,8 +16,8 @@ import { BoundPorts } from "./bound_ports.ts";
 import { ChunkPool } from "./chunks.ts";
 import { HostClock } from "./clock.ts";
 import type { DatagramSocket } from "./datagram_socket.ts";
-import { handlerTable } from "./handlers.ts";
-import type { Handler, Host } from "./host.ts";
+import { HANDLERS } from "./handlers.ts";
+import type { Host } from "./host.ts";
 import { Permissions } from "./permissions.ts";
 import type { Rounds } from "./rounds.ts";
 import type { Socket } from "./socket.ts";
@@ -32,7 +32,6 @@ export class Executor extends BaseExecutor implements Host {
   readonly regularFiles: RegularFiles = new RegularFiles(this);
   readonly permissions: Permissions = new Permissions();
   readonly lingering: Set<Socket> = new Set();
-  readonly #handlers: (Handler | null)[] = handlerTable();
   /** Connections whose reads keep the process alive, which is meant to be. */
   readonly #referenced = new Set<Deno.Conn>();
   #isAlive = false;
@@ -89,10 +88,10 @@ export class Executor extends BaseExecutor implements Host {
   }
 
   protected override refusalOf(opcode: number): number {
-    return this.#handlers[opcode] === null ? unknownOpcode(opcode) : 0;
+    return HANDLERS[opcode] === null ? unknownOpcode(opcode) : 0;
   }
 
   protected override execute(operation: Operation): void {
-    this.#handlers[operation.opcode]!(this, operation);
+    HANDLERS[operation.opcode]!(this, operation);
   }
 }

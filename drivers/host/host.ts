@@ -5,8 +5,8 @@
  */
 
 import type { FileTable } from "../machine/file_table.ts";
+import type { Handler as HandlerOf } from "../machine/handlers.ts";
 import type { ControlMachine } from "../machine/machine.ts";
-import type { Operation } from "../machine/operation.ts";
 import type { RegularFiles } from "../machine/regular_files.ts";
 import type { BoundPorts } from "./bound_ports.ts";
 import type { DatagramSocket } from "./datagram_socket.ts";
@@ -24,5 +24,5 @@ export interface Host extends Machine, ControlMachine {
   readonly lingering: Set<Socket>;
 }
 
-/** Begins one operation: it completes, or somebody parks it. */
-export type Handler = (host: Host, operation: Operation) => void;
+/** Begins one operation on a host. */
+export type Handler = HandlerOf<Host>;

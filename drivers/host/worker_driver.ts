@@ -9,11 +9,11 @@ import type { RingDriver } from "../../ring/driver.ts";
 import type { RingGeometry } from "../../ring/geometry.ts";
 import { type MemoryPlan, RingMemory } from "../../ring/memory.ts";
 import { leaveIfAsked, tableOf } from "../leave.ts";
+import { SOFTWARE_OPCODES, softwareFeatures, supportedOpcodes } from "../machine/opcodes.ts";
 import { type RemoteConsumer, WorkerDriver } from "../machine/worker_driver.ts";
 import { workerRefusal, WorkerThread } from "../machine/worker_thread.ts";
 import type { DriverHost } from "../../ring/driver.ts";
 import type { DriverOptions } from "../options.ts";
-import { hostFeatures, hostOpcodes } from "./opcodes.ts";
 import type { WorkerStart } from "./worker_start.ts";
 
 const KIND = "host";
@@ -102,8 +102,8 @@ export class HostWorkerDriver extends WorkerDriver {
       kind: KIND,
       why: options.why,
       memory,
-      supported: hostOpcodes(options.without),
-      features: hostFeatures(options.without),
+      supported: supportedOpcodes(SOFTWARE_OPCODES, options.without.opcodes),
+      features: softwareFeatures(options.without),
       consumer: new OneRing(thread),
       spinTurns: 0,
       leaveIfAsked: leave ?? (() => leaveIfAsked(table)),

@@ -10,12 +10,13 @@ import type { DriverHost, RingDriver } from "../../ring/driver.ts";
 import type { LedgerHandle } from "../../ring/descriptor_table.ts";
 import type { MemoryPlan } from "../../ring/memory.ts";
 import { leaveIfAsked, tableOf } from "../leave.ts";
+import { softwareFeatures, supportedOpcodes } from "../machine/opcodes.ts";
 import { WorkerDriver } from "../machine/worker_driver.ts";
 import { WorkerState, WorkerStatus } from "../machine/worker_status.ts";
 import { workerRefusal, WorkerThread } from "../machine/worker_thread.ts";
 import type { FeatureMask } from "../options.ts";
 import { Bell } from "../port/bell.ts";
-import { stackFeatures, stackOpcodes } from "./opcodes.ts";
+import { STACK_OPCODES } from "./opcodes.ts";
 import type { StackOptions } from "./options.ts";
 import { allocateRingMemory } from "./user_memory.ts";
 import type { StackAnswer, StackRequest, StackWorkerStart } from "./worker_messages.ts";
@@ -229,8 +230,8 @@ export class StackRingDriver extends WorkerDriver {
       kind: KIND,
       why,
       memory: ring.memory,
-      supported: stackOpcodes(without),
-      features: stackFeatures(without),
+      supported: supportedOpcodes(STACK_OPCODES, without.opcodes),
+      features: softwareFeatures(without),
       consumer: {
         get failure() {
           return connection.failure;

@@ -15,8 +15,8 @@ import { layRing } from "../../ring/geometry.ts";
 import type { UserMemory } from "../../stack/socket.ts";
 import type { StackCore } from "../../stack/types.ts";
 import type { StackFile } from "./file.ts";
-import { handlerTable } from "./handlers.ts";
-import type { Handler, StackMachine } from "./machine.ts";
+import { HANDLERS } from "./handlers.ts";
+import type { StackMachine } from "./machine.ts";
 import type { StackService } from "./service.ts";
 import { createUserMemory, type StackRingMemory } from "./user_memory.ts";
 
@@ -28,7 +28,6 @@ export class StackExecutor extends Executor implements StackMachine {
   readonly deliver: () => void;
   readonly files: FileTable<StackFile> = new FileTable<StackFile>();
   readonly regularFiles: RegularFiles = new RegularFiles(this);
-  readonly #handlers: (Handler | null)[] = handlerTable();
 
   /**
    * @param ring the ring's memory
@@ -70,10 +69,10 @@ export class StackExecutor extends Executor implements StackMachine {
   }
 
   protected override refusalOf(opcode: number): number {
-    return this.#handlers[opcode] === null ? unknownOpcode(opcode) : 0;
+    return HANDLERS[opcode] === null ? unknownOpcode(opcode) : 0;
   }
 
   protected override execute(operation: Operation): void {
-    this.#handlers[operation.opcode]!(this, operation);
+    HANDLERS[operation.opcode]!(this, operation);
   }
 }

@@ -7,8 +7,8 @@
 import type { UserMemory } from "../../stack/socket.ts";
 import type { StackCore } from "../../stack/types.ts";
 import type { FileTable } from "../machine/file_table.ts";
+import type { Handler as HandlerOf } from "../machine/handlers.ts";
 import type { ControlMachine } from "../machine/machine.ts";
-import type { Operation } from "../machine/operation.ts";
 import type { RegularFiles } from "../machine/regular_files.ts";
 import type { StackFile } from "./file.ts";
 import type { StackService } from "./service.ts";
@@ -30,5 +30,5 @@ export interface StackMachine extends ControlMachine {
   deliver(): void;
 }
 
-/** Begins one operation: it completes, or somebody parks it. */
-export type Handler = (machine: StackMachine, operation: Operation) => void;
+/** Begins one operation on a stack. */
+export type Handler = HandlerOf<StackMachine>;

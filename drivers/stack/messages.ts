@@ -1,5 +1,5 @@
 /**
- * The `msghdr` of SENDMSG and RECVMSG, and the control messages in it.
+ * The control messages of SENDMSG.
  *
  * @module
  */
@@ -22,19 +22,6 @@ const PKTINFO6_INTERFACE = 16;
 const SEGMENT_BYTES = 2;
 const INT_BYTES = 4;
 const HOPS_MAXIMUM = 255;
-
-/** Whether a message has control data. */
-export function hasControl(memory: RingMemory, header: number): boolean {
-  return readLong(memory, header + MSGHDR.CONTROL_LENGTH) !== 0;
-}
-
-/** Says in a `msghdr` that a message came with neither a name nor control data. */
-export function clearMessage({ words }: RingMemory, header: number): void {
-  words[(header + MSGHDR.NAME_LENGTH) >> 2] = 0;
-  words[(header + MSGHDR.CONTROL_LENGTH) >> 2] = 0;
-  words[((header + MSGHDR.CONTROL_LENGTH) >> 2) + 1] = 0;
-  words[(header + MSGHDR.FLAGS) >> 2] = 0;
-}
 
 /**
  * Reads what the control messages of a SENDMSG say about its datagram.

@@ -17,6 +17,7 @@ import type { StackCore } from "../../stack/types.ts";
 import type { Port, PortStatistics } from "../port/port.ts";
 import type { StackClock } from "./clock.ts";
 import { StackExecutor } from "./executor.ts";
+import { Patience } from "./patience.ts";
 import { RingClock, type RingClockOwner } from "./ring_clock.ts";
 import type { StackService } from "./service.ts";
 import type { StackRingMemory } from "./user_memory.ts";
@@ -30,13 +31,7 @@ const ROUND_FRAMES = 16;
 const MAXIMUM_PORTS = 256;
 /** Rounds in one run, so that its thread has its own share of time. */
 const MAXIMUM_ROUNDS = 256;
-/**
- * How long a thread looks for frames before it sleeps, in microseconds. To be woken takes longer
- * than most answers, and costs whoever sends; but where looking was in vain, others need the core.
- */
-const SHORTEST_LINGER = 25;
-const LONGEST_LINGER = 2000;
-/** Looks between two of the clock. */
+/** Looks for frames between two of the clock, which costs more than a look. */
 const LOOKS = 16;
 
 const NEVER = (): boolean => false;
@@ -82,9 +77,9 @@ export class StackHost implements RingClockOwner {
   };
   #isStepping = false;
   #soon: (() => void)[] = [];
-  #linger = SHORTEST_LINGER;
-  /** When it went to sleep; Infinity while it is awake. */
-  #restedAt = Infinity;
+  readonly #patience = new Patience();
+  /** Whether its ports are to wake it. */
+  #isAsleep = false;
   #isRunning = false;
   #isAgain = false;
   #isScheduled = false;
@@ -172,35 +167,32 @@ export class StackHost implements RingClockOwner {
 
   /**
    * Runs for a ring of the same thread that is being entered: until there is nothing to do now, or
-   * there are completions to hand out. Whoever owns the ring calls {@linkcode rest} before it sleeps.
+   * there are completions to hand out. What is left then is done by the next call. Whoever owns the
+   * ring calls {@linkcode rest} before it sleeps.
+   *
+   * @param mayLinger whether to look for frames for a moment when there are no completions
    */
-  runUntil(hasCompletions: () => boolean): void {
-    if (!this.#isRunning && !this.#isClosed) this.#runRounds(hasCompletions);
+  runUntil(hasCompletions: () => boolean, mayLinger: boolean): void {
+    if (this.#isRunning || this.#isClosed) return;
+    this.#runRounds(hasCompletions);
+    if (!mayLinger || hasCompletions()) return;
+    // In virtual time nothing happens while a thread looks.
+    if (this.#links.length === 0 || this.clock.defer !== undefined) return;
+    this.#lookForWork();
+    this.#runRounds(hasCompletions);
   }
 
-  /** Looks for a moment whether there is something to do, where frames may come at any time. */
-  linger(): void {
-    if (this.#links.length === 0 || this.clock.defer !== undefined) return;
-    const end = this.clock.now() + this.#linger;
+  #lookForWork(): void {
+    const end = this.clock.now() + this.#patience.microseconds;
     do {
       for (let look = 0; look < LOOKS; look++) if (this.hasWork()) return;
     } while (this.clock.now() < end);
   }
 
-  /** Looks as long the next time as would have been enough this time, or hardly at all. */
-  #learn(): void {
-    const slept = this.clock.now() - this.#restedAt;
-    this.#linger = slept < LONGEST_LINGER / 2
-      ? Math.max(2 * slept, SHORTEST_LINGER)
-      : SHORTEST_LINGER;
-    this.#restedAt = Infinity;
-  }
-
   /** @returns whether there is nothing left to do now */
   #runRounds(isEnough: () => boolean): boolean {
     this.#isRunning = true;
-    if (this.#restedAt !== Infinity) this.#learn();
-    for (let index = 0; index < this.#links.length; index++) this.#links[index].port.awake();
+    if (this.#isAsleep) this.#wakeUp();
     let rounds = 0;
     let isBusy = true;
     try {
@@ -297,15 +289,22 @@ export class StackHost implements RingClockOwner {
 
   /** Prepares for its thread to sleep, and to be woken by whatever comes first. */
   rest(): void {
-    if (this.#links.length > 0) this.#restedAt = this.clock.now();
+    this.#patience.fallAsleep(this.clock.now());
     this.#awaitWake();
   }
 
   #awaitWake(): void {
+    this.#isAsleep = true;
     this.#arm();
     for (const { port } of this.#links) {
       if (!port.sleep(this.#onWake)) return this.#schedule();
     }
+  }
+
+  #wakeUp(): void {
+    this.#isAsleep = false;
+    this.#patience.wakeUp(this.clock.now());
+    for (const { port } of this.#links) port.awake();
   }
 
   #arm(): void {

@@ -13,16 +13,15 @@
  * @module
  */
 
-import { BUFFER_GROUP } from "../../ring/buffers.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { CQE_BUFFER_SHIFT, CqeFlag, IoPrio, Msg, Op, SqeFlag } from "../../ring/abi/opcodes.ts";
 import { Ready, type StreamStackSocket } from "../../stack/socket.ts";
 import type { Operation } from "../machine/operation.ts";
 import { advance, locate } from "../machine/segments.ts";
+import { hasControl, prepareStreamReceive } from "../machine/stream_transfers.ts";
 import { isMultishotReceive, messageFlags } from "../machine/transfers.ts";
 import { resultOf, StackFile } from "./file.ts";
 import type { StackMachine } from "./machine.ts";
-import { clearMessage, hasControl } from "./messages.ts";
 import { Endpoint, familyOf, isScoped, writeSockaddr } from "./names.ts";
 
 /** `MSG_MORE`, `MSG_EOR`, `MSG_CMSG_CLOEXEC`, `MSG_CONFIRM`, `MSG_DONTROUTE`. */
@@ -36,7 +35,6 @@ const KNOWN_RECEIVE_FLAGS = Msg.PEEK | Msg.DONTWAIT | Msg.WAITALL | Msg.NOSIGNAL
 /** What the stack's sockets are told of. */
 const SEND_FLAGS = MORE | END_OF_RECORD | Msg.OOB;
 const RECEIVE_FLAGS = Msg.PEEK | Msg.OOB | Msg.TRUNC;
-const KNOWN_RECEIVE_PRIORITY = IoPrio.POLL_FIRST | IoPrio.RECV_MULTISHOT;
 const ENDED = Ready.READ_HANGUP | Ready.ERROR | Ready.HANGUP;
 
 /** Where a socket is in its life. */
@@ -172,14 +170,8 @@ export class StreamFile extends StackFile {
   override receive(operation: Operation): void {
     const flags = messageFlags(operation);
     operation.operationFlags = flags;
-    // A stream's messages have nothing to put into a header.
-    if (operation.opcode === Op.RECVMSG && isMultishotReceive(operation)) {
-      return this.machine.complete(operation, -Errno.ENOTSUP, 0);
-    }
-    if ((flags & ~KNOWN_RECEIVE_FLAGS) !== 0 || !isValidShape(operation, flags)) {
-      return this.machine.complete(operation, -Errno.EINVAL, 0);
-    }
-    const fault = this.#locateReceive(operation);
+    const { memory } = this.machine;
+    const fault = prepareStreamReceive(memory, operation, flags, KNOWN_RECEIVE_FLAGS);
     if (fault < 0) return this.machine.complete(operation, fault, 0);
     if (this.state !== StreamState.CONNECTED) {
       return this.machine.complete(operation, -Errno.ENOTCONN, 0);
@@ -368,30 +360,4 @@ export class StreamFile extends StackFile {
     this.state = result === 0 ? StreamState.CONNECTED : StreamState.CREATED;
     this.machine.complete(operation, result, 0);
   }
-
-  #locateReceive(operation: Operation): number {
-    if ((operation.flags & SqeFlag.BUFFER_SELECT) !== 0) {
-      // The ring's own group is all there is.
-      if (operation.bufferGroup !== BUFFER_GROUP) return -Errno.ENOBUFS;
-      // The length only limits how much of a buffer is filled; its place comes with the buffer.
-      operation.total = operation.length >>> 0;
-      return 0;
-    }
-    const header = operation.address;
-    const fault = locate(this.machine.memory, operation);
-    if (fault === 0 && operation.opcode === Op.RECVMSG) clearMessage(this.machine.memory, header);
-    return fault;
-  }
-}
-
-/** Whether multishot and buffer selection are asked for where Linux has them. */
-function isValidShape(operation: Operation, flags: number): boolean {
-  const selects = (operation.flags & SqeFlag.BUFFER_SELECT) !== 0;
-  if (isMultishotReceive(operation)) {
-    return selects && (flags & (Msg.WAITALL | Msg.PEEK)) === 0 &&
-      (operation.ioprio & ~KNOWN_RECEIVE_PRIORITY) === 0;
-  }
-  if ((operation.ioprio & ~IoPrio.POLL_FIRST) !== 0) return false;
-  // Vectors of selected buffers are not worth their code.
-  return !selects || operation.opcode === Op.RECV || operation.opcode === Op.READ;
 }
