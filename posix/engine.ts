@@ -85,6 +85,16 @@ export interface EpollSet {
   readonly data: Float64Array<ArrayBuffer>;
 }
 
+/** Looks names and addresses up. */
+export interface Resolver {
+  /** The addresses of a name: into `found` when the outcome is 0. */
+  lookup(name: string, family: 0 | 4 | 6, found: Uint8Array[]): Outcome;
+  /** The canonical name of a name: into `found` when the outcome is 0. */
+  canonicalName(name: string, family: 0 | 4 | 6, found: string[]): Outcome;
+  /** The name of an address: into `found` when the outcome is 0. */
+  reverseLookup(address: Uint8Array, found: string[]): Outcome;
+}
+
 /** A way to carry out calls. */
 export interface Engine {
   /** The most descriptors there may be: the system's limit. */
@@ -93,6 +103,8 @@ export interface Engine {
   readonly isShareable: boolean;
   /** Whether its calls end at once unless they have to wait for somebody else. */
   readonly isImmediate: boolean;
+  /** What calls about names ask; it may start what it needs when it is first read. */
+  readonly resolver: Resolver;
   socket(domain: number, type: number, protocol: number): Outcome;
   bind(handle: number, name: Name): Outcome;
   listen(handle: number, backlog: number): Outcome;
@@ -176,12 +188,6 @@ export interface Engine {
    * go on, or `-errno`
    */
   open(path: string, flags: number, mode: number, judge: (path: string) => number): Outcome;
-  /** Looks a name up: `found` is written when the outcome is 0. */
-  lookup(name: string, family: 0 | 4 | 6, found: Uint8Array[]): Outcome;
-  /** The canonical name of a name: into `found` when the outcome is 0. */
-  canonicalName(name: string, family: 0 | 4 | 6, found: string[]): Outcome;
-  /** The name of an address: into `found` when the outcome is 0. */
-  reverseLookup(address: Uint8Array, found: string[]): Outcome;
   /** Notes a handle that came to be outside of these calls: in a message. */
   received(handle: number): void;
   /** Ends everything; nothing of it is left when this resolves. */

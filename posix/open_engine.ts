@@ -7,7 +7,7 @@
 import type { Engine } from "./engine.ts";
 import { KernelEngine } from "./kernel/engine.ts";
 import { createRingEngine } from "./ring/engine.ts";
-import { PrivateResolver } from "./ring/resolver.ts";
+import { LookupRing } from "./ring/resolver.ts";
 import type { NetworkCapability } from "../native/capability.ts";
 
 /**
@@ -18,5 +18,5 @@ import type { NetworkCapability } from "../native/capability.ts";
 export function openEngine(capability: NetworkCapability, ownsDescriptors: boolean): Engine {
   const { systemCalls: calls } = capability.network.reactor.driver;
   if (calls === undefined) return createRingEngine(capability);
-  return new KernelEngine(capability, calls, new PrivateResolver(capability), ownsDescriptors);
+  return new KernelEngine(capability, calls, new LookupRing(capability), ownsDescriptors);
 }

@@ -25,6 +25,7 @@ import { listFiles, ROOT } from "../tools/files.ts";
 import { BACKENDS } from "./conformance/backends.ts";
 import { behaviours } from "./conformance/behaviour.ts";
 import "./conformance/behaviours/all.ts";
+import { findUndocumented } from "./support/documented.ts";
 import { kernelRefusal } from "./support/kernel.ts";
 import { formatSkip } from "./support/skip.ts";
 
@@ -280,43 +281,8 @@ Deno.test("docs/reference/errors.md has the class of every error number", async 
   }
 });
 
-interface DocSymbol {
-  readonly name: string;
-  readonly declarations: readonly {
-    readonly kind: string;
-    readonly def?: {
-      readonly properties?: readonly Member[];
-      readonly methods?: readonly Member[];
-    };
-  }[];
-}
-
-interface Member {
-  readonly name: string;
-  readonly jsDoc?: { readonly tags?: readonly { readonly kind: string }[] };
-}
-
 Deno.test("the reference names everything that mod.ts exports", async () => {
-  const mod = new URL("mod.ts", ROOT);
-  const { nodes } = JSON.parse(await runDeno(["doc", "--json", mod.href], CHECK_LIMIT_MS));
-  const symbols: DocSymbol[] = nodes[mod.href].symbols;
   const documents = DOCUMENTS.filter((file) => file.startsWith("docs/reference/"));
   const text = documents.map((file) => Deno.readTextFileSync(new URL(file, ROOT))).join("\n");
-  const missing: string[] = [];
-  for (const { name, declarations } of symbols) {
-    if (!mentions(text, name)) missing.push(name);
-    for (const { def } of declarations) {
-      for (const member of [...def?.properties ?? [], ...def?.methods ?? []]) {
-        const isInternal = member.jsDoc?.tags?.some(({ kind }) => kind === "ignore") ?? false;
-        if (isInternal || member.name.startsWith("[")) continue;
-        if (!mentions(text, member.name)) missing.push(`${name}.${member.name}`);
-      }
-    }
-  }
-  assertEquals(missing, []);
+  assertEquals(await findUndocumented(new URL("mod.ts", ROOT), text), []);
 });
-
-/** Whether a name stands in code of a document. */
-function mentions(text: string, name: string): boolean {
-  return new RegExp(`\`[^\`\\n]*\\b${name}\\b[^\`\\n]*\``).test(text);
-}

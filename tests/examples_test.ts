@@ -5,6 +5,7 @@ import { type ExampleServer, FLAGS, serveTree, startExample } from "./interop/ex
 import { LineClient } from "./interop/line_client.ts";
 import { runProgram } from "./interop/programs.ts";
 import { type BackendKind, REFUSALS } from "./support/backends.ts";
+import { resetAfterAnswer } from "./support/reset.ts";
 import { hasProgram, isRoot, skipUnless } from "./support/skip.ts";
 
 /** The demo promises to be over before. */
@@ -62,14 +63,7 @@ testServer("echo_server", "echoes to examples/echo_client.ts", async ({ port }, 
 });
 
 testServer("echo_server", "serves on when a client resets", async ({ port }) => {
-  const { connect } = await import("node:net");
-  const socket = connect(port, "127.0.0.1");
-  await new Promise<void>((resolve) => socket.once("connect", resolve));
-  socket.write("x");
-  await new Promise<void>((resolve) => socket.once("data", () => resolve()));
-  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
-  socket.resetAndDestroy();
-  await closed;
+  await resetAfterAnswer(port);
   using client = await LineClient.connect(port);
   await client.send("still there\n");
   assertEquals(await client.line(), "still there");

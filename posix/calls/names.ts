@@ -76,13 +76,13 @@ function askOne(
   switch (query.kind) {
     case "addresses":
       core.authority.requireName("getaddrinfo", query.name);
-      return core.engine.lookup(query.name, query.family, found);
+      return core.engine.resolver.lookup(query.name, query.family, found);
     case "canonical":
       core.authority.requireName("getaddrinfo", query.name);
-      return core.engine.canonicalName(query.name, query.family, names);
+      return core.engine.resolver.canonicalName(query.name, query.family, names);
     case "reverse":
       core.authority.requireName("getnameinfo", null);
-      return core.engine.reverseLookup(query.address, names);
+      return core.engine.resolver.reverseLookup(query.address, names);
   }
 }
 

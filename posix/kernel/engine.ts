@@ -7,11 +7,12 @@
  * @module
  */
 
-import type { Engine, EpollSet, Name, Outcome, PollSet, RawMessage } from "../engine.ts";
+import type { Engine, EpollSet, Name, Outcome, PollSet, RawMessage, Resolver } from "../engine.ts";
 import { Files } from "./files.ts";
 import { Readiness } from "./readiness.ts";
 import { mustWait, type WaitContext } from "./readiness_wait.ts";
 import { Transfers } from "./transfers.ts";
+import type { LookupRing } from "../ring/resolver.ts";
 import {
   AF_UNIX,
   F_DUPFD_CLOEXEC,
@@ -47,14 +48,6 @@ const UNSPECIFIED = new Uint8Array(new ArrayBuffer(16));
 /** Requests of `ioctl` whose argument is one int. */
 const IOCTLS: readonly number[] = [FIONREAD, FIONBIO, SIOCATMARK, SIOCOUTQ];
 
-/** Looks names up, for an engine that has no resolver. */
-export interface Resolver {
-  lookup(name: string, family: 0 | 4 | 6, found: Uint8Array[]): Outcome;
-  canonicalName(name: string, family: 0 | 4 | 6, found: string[]): Outcome;
-  reverseLookup(address: Uint8Array, found: string[]): Outcome;
-  dispose(): Promise<void>;
-}
-
 /** {@linkcode Engine} of Linux. Handles are its own descriptors, always `FD_CLOEXEC`. */
 export class KernelEngine implements Engine {
   /** {@inheritDoc Engine.descriptorsMax} */
@@ -67,25 +60,26 @@ export class KernelEngine implements Engine {
   readonly #transfers: Transfers;
   readonly #readiness: Readiness;
   readonly #files: Files;
-  readonly #resolver: Resolver;
+  readonly #lookups: LookupRing;
   readonly #note: (fd: number) => void;
   readonly #clear: (fd: number) => void;
 
   /**
    * @param capability on the kernel backend
+   * @param lookups the kernel has no call for names
    * @param ownsDescriptors whether what a Worker leaves behind is closed with it: not where other
    * threads use the same table
    */
   constructor(
     capability: NetworkCapability,
     calls: SystemCalls,
-    resolver: Resolver,
+    lookups: LookupRing,
     ownsDescriptors: boolean,
   ) {
     const { reactor } = capability.network;
     const context: WaitContext = { calls, reactor, now: () => performance.now() };
     this.#calls = calls;
-    this.#resolver = resolver;
+    this.#lookups = lookups;
     this.#transfers = new Transfers(context);
     this.#readiness = new Readiness(context);
     this.#files = new Files(context, this.#transfers);
@@ -93,6 +87,11 @@ export class KernelEngine implements Engine {
     const ledger = ownsDescriptors ? reactor.driver.ledger : null;
     this.#note = (fd) => ledger?.note(fd);
     this.#clear = (fd) => ledger?.clear(fd);
+  }
+
+  /** {@inheritDoc Engine.resolver} */
+  get resolver(): Resolver {
+    return this.#lookups.resolver;
   }
 
   /** {@inheritDoc Engine.socket} */
@@ -330,21 +329,6 @@ export class KernelEngine implements Engine {
     return this.#keep(this.#files.open(path, flags, mode, judge));
   }
 
-  /** {@inheritDoc Engine.lookup} */
-  lookup(name: string, family: 0 | 4 | 6, found: Uint8Array[]): Outcome {
-    return this.#resolver.lookup(name, family, found);
-  }
-
-  /** {@inheritDoc Engine.canonicalName} */
-  canonicalName(name: string, family: 0 | 4 | 6, found: string[]): Outcome {
-    return this.#resolver.canonicalName(name, family, found);
-  }
-
-  /** {@inheritDoc Engine.reverseLookup} */
-  reverseLookup(address: Uint8Array, found: string[]): Outcome {
-    return this.#resolver.reverseLookup(address, found);
-  }
-
   /** {@inheritDoc Engine.received} */
   received(handle: number): void {
     this.#note(handle);
@@ -352,7 +336,7 @@ export class KernelEngine implements Engine {
 
   /** {@inheritDoc Engine.dispose} */
   async dispose(): Promise<void> {
-    await this.#resolver.dispose();
+    await this.#lookups.dispose();
   }
 
   #keep(fd: number | Outcome): number {

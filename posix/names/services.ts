@@ -58,11 +58,7 @@ let wellKnown: Services | null = null;
 
 /** The services that nearly every machine knows by the same names. */
 export function wellKnownServices(): Services {
-  return wellKnown ??= parseServices(
-    WELL_KNOWN_SERVICES.flatMap(({ name, port, protocols, aliases }) =>
-      protocols.map((protocol) => `${name} ${port}/${protocol} ${aliases.join(" ")}`)
-    ).join("\n"),
-  );
+  return wellKnown ??= parseServices(WELL_KNOWN_SERVICES);
 }
 
 /** What was read of the machine's table, and of which version of the file. */

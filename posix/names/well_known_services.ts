@@ -4,171 +4,178 @@
  * @module
  */
 
-/** A service. Source: services(5). */
-export interface Service {
-  /** The official name. */
-  readonly name: string;
-  /** The port, 1 to 65535. */
-  readonly port: number;
-  /** The protocols that have it. */
-  readonly protocols: readonly string[];
-  /** Other names. */
-  readonly aliases: readonly string[];
-}
-
-const TCP: readonly string[] = ["tcp"];
-const UDP: readonly string[] = ["udp"];
-const BOTH: readonly string[] = ["tcp", "udp"];
-
-function service(
-  name: string,
-  port: number,
-  protocols: readonly string[],
-  ...aliases: readonly string[]
-): Service {
-  return { name, port, protocols, aliases };
-}
-
-/** The services, by port. Source: IANA's registry of service names, RFC 6335. */
-export const WELL_KNOWN_SERVICES: readonly Service[] = [
-  service("tcpmux", 1, TCP),
-  service("echo", 7, BOTH),
-  service("discard", 9, BOTH, "sink", "null"),
-  service("systat", 11, TCP, "users"),
-  service("daytime", 13, BOTH),
-  service("netstat", 15, TCP),
-  service("qotd", 17, TCP, "quote"),
-  service("chargen", 19, BOTH, "ttytst", "source"),
-  service("ftp-data", 20, TCP),
-  service("ftp", 21, TCP),
-  service("ssh", 22, TCP),
-  service("telnet", 23, TCP),
-  service("smtp", 25, TCP, "mail"),
-  service("time", 37, BOTH, "timserver"),
-  service("whois", 43, TCP, "nicname"),
-  service("tacacs", 49, BOTH),
-  service("domain", 53, BOTH),
-  service("bootps", 67, UDP),
-  service("bootpc", 68, UDP),
-  service("tftp", 69, UDP),
-  service("gopher", 70, TCP),
-  service("finger", 79, TCP),
-  service("http", 80, TCP, "www"),
-  service("kerberos", 88, BOTH, "kerberos5", "krb5", "kerberos-sec"),
-  service("iso-tsap", 102, TCP, "tsap"),
-  service("poppassd", 106, TCP),
-  service("pop3", 110, TCP, "pop-3"),
-  service("sunrpc", 111, BOTH, "portmapper"),
-  service("auth", 113, TCP, "authentication", "tap", "ident"),
-  service("nntp", 119, TCP, "readnews", "untp"),
-  service("ntp", 123, UDP),
-  service("epmap", 135, TCP, "loc-srv"),
-  service("netbios-ns", 137, UDP),
-  service("netbios-dgm", 138, UDP),
-  service("netbios-ssn", 139, TCP),
-  service("imap2", 143, TCP, "imap"),
-  service("snmp", 161, BOTH),
-  service("snmp-trap", 162, BOTH, "snmptrap"),
-  service("xdmcp", 177, UDP),
-  service("bgp", 179, TCP),
-  service("smux", 199, TCP),
-  service("qmtp", 209, TCP),
-  service("ptp-event", 319, UDP),
-  service("ptp-general", 320, UDP),
-  service("ldap", 389, BOTH),
-  service("svrloc", 427, BOTH),
-  service("https", 443, BOTH),
-  service("microsoft-ds", 445, TCP),
-  service("kpasswd", 464, BOTH),
-  service("submissions", 465, TCP, "ssmtp", "smtps", "urd"),
-  service("isakmp", 500, UDP),
-  service("exec", 512, TCP),
-  service("biff", 512, UDP, "comsat"),
-  service("login", 513, TCP),
-  service("who", 513, UDP, "whod"),
-  service("shell", 514, TCP, "cmd", "syslog"),
-  service("syslog", 514, UDP),
-  service("printer", 515, TCP, "spooler"),
-  service("talk", 517, UDP),
-  service("ntalk", 518, UDP),
-  service("route", 520, UDP, "router", "routed"),
-  service("uucp", 540, TCP, "uucpd"),
-  service("klogin", 543, TCP),
-  service("kshell", 544, TCP, "krcmd"),
-  service("dhcpv6-client", 546, UDP),
-  service("dhcpv6-server", 547, UDP),
-  service("afpovertcp", 548, TCP),
-  service("rtsp", 554, BOTH),
-  service("nntps", 563, TCP, "snntp"),
-  service("submission", 587, TCP),
-  service("asf-rmcp", 623, UDP),
-  service("ipp", 631, TCP),
-  service("ldaps", 636, BOTH),
-  service("ldp", 646, BOTH),
-  service("tinc", 655, BOTH),
-  service("kerberos-adm", 749, TCP),
-  service("spamd", 783, TCP),
-  service("domain-s", 853, BOTH),
-  service("rsync", 873, TCP),
-  service("ftps-data", 989, TCP),
-  service("ftps", 990, TCP),
-  service("telnets", 992, TCP),
-  service("imaps", 993, TCP),
-  service("pop3s", 995, TCP),
-  service("socks", 1080, TCP),
-  service("rmiregistry", 1099, TCP),
-  service("openvpn", 1194, BOTH),
-  service("ms-sql-s", 1433, TCP),
-  service("ms-sql-m", 1434, UDP),
-  service("l2f", 1701, UDP, "l2tp"),
-  service("radius", 1812, BOTH),
-  service("radius-acct", 1813, BOTH, "radacct"),
-  service("cisco-sccp", 2000, TCP),
-  service("nfs", 2049, BOTH),
-  service("cvspserver", 2401, TCP),
-  service("dict", 2628, TCP),
-  service("gpsd", 2947, TCP),
-  service("icpv2", 3130, UDP, "icp"),
-  service("isns", 3205, BOTH),
-  service("iscsi-target", 3260, TCP),
-  service("mysql", 3306, TCP),
-  service("ms-wbt-server", 3389, TCP),
-  service("nut", 3493, BOTH),
-  service("distcc", 3632, TCP),
-  service("daap", 3689, TCP),
-  service("svn", 3690, TCP, "subversion"),
-  service("sieve", 4190, TCP),
-  service("epmd", 4369, TCP),
-  service("ntske", 4460, TCP),
-  service("ipsec-nat-t", 4500, UDP),
-  service("iax", 4569, UDP),
-  service("munin", 4949, TCP, "lrrd"),
-  service("sip", 5060, BOTH),
-  service("sip-tls", 5061, BOTH),
-  service("xmpp-client", 5222, TCP, "jabber-client"),
-  service("xmpp-server", 5269, TCP, "jabber-server"),
-  service("mdns", 5353, UDP),
-  service("postgresql", 5432, TCP, "postgres"),
-  service("nrpe", 5666, TCP),
-  service("amqps", 5671, TCP),
-  service("amqp", 5672, ["tcp", "sctp"]),
-  service("x11", 6000, TCP, "x11-0"),
-  service("redis", 6379, TCP),
-  service("syslog-tls", 6514, TCP),
-  service("ircd", 6667, TCP),
-  service("babel", 6696, UDP),
-  service("ircs-u", 6697, TCP),
-  service("afs3-fileserver", 7000, UDP),
-  service("http-alt", 8080, TCP, "webcache"),
-  service("puppet", 8140, TCP),
-  service("bacula-dir", 9101, TCP),
-  service("bacula-fd", 9102, TCP),
-  service("bacula-sd", 9103, TCP),
-  service("git", 9418, TCP),
-  service("webmin", 10000, TCP),
-  service("zabbix-agent", 10050, TCP),
-  service("zabbix-trapper", 10051, TCP),
-  service("nbd", 10809, TCP),
-  service("hkp", 11371, TCP),
-  service("csync2", 30865, TCP),
-];
+/**
+ * The services by port, as the lines of services(5) have them: a name, a port with a protocol, and
+ * aliases. Source: IANA's registry of service names, RFC 6335.
+ */
+export const WELL_KNOWN_SERVICES: string = `
+tcpmux 1/tcp
+echo 7/tcp
+echo 7/udp
+discard 9/tcp sink null
+discard 9/udp sink null
+systat 11/tcp users
+daytime 13/tcp
+daytime 13/udp
+netstat 15/tcp
+qotd 17/tcp quote
+chargen 19/tcp ttytst source
+chargen 19/udp ttytst source
+ftp-data 20/tcp
+ftp 21/tcp
+ssh 22/tcp
+telnet 23/tcp
+smtp 25/tcp mail
+time 37/tcp timserver
+time 37/udp timserver
+whois 43/tcp nicname
+tacacs 49/tcp
+tacacs 49/udp
+domain 53/tcp
+domain 53/udp
+bootps 67/udp
+bootpc 68/udp
+tftp 69/udp
+gopher 70/tcp
+finger 79/tcp
+http 80/tcp www
+kerberos 88/tcp kerberos5 krb5 kerberos-sec
+kerberos 88/udp kerberos5 krb5 kerberos-sec
+iso-tsap 102/tcp tsap
+poppassd 106/tcp
+pop3 110/tcp pop-3
+sunrpc 111/tcp portmapper
+sunrpc 111/udp portmapper
+auth 113/tcp authentication tap ident
+nntp 119/tcp readnews untp
+ntp 123/udp
+epmap 135/tcp loc-srv
+netbios-ns 137/udp
+netbios-dgm 138/udp
+netbios-ssn 139/tcp
+imap2 143/tcp imap
+snmp 161/tcp
+snmp 161/udp
+snmp-trap 162/tcp snmptrap
+snmp-trap 162/udp snmptrap
+xdmcp 177/udp
+bgp 179/tcp
+smux 199/tcp
+qmtp 209/tcp
+ptp-event 319/udp
+ptp-general 320/udp
+ldap 389/tcp
+ldap 389/udp
+svrloc 427/tcp
+svrloc 427/udp
+https 443/tcp
+https 443/udp
+microsoft-ds 445/tcp
+kpasswd 464/tcp
+kpasswd 464/udp
+submissions 465/tcp ssmtp smtps urd
+isakmp 500/udp
+exec 512/tcp
+biff 512/udp comsat
+login 513/tcp
+who 513/udp whod
+shell 514/tcp cmd syslog
+syslog 514/udp
+printer 515/tcp spooler
+talk 517/udp
+ntalk 518/udp
+route 520/udp router routed
+uucp 540/tcp uucpd
+klogin 543/tcp
+kshell 544/tcp krcmd
+dhcpv6-client 546/udp
+dhcpv6-server 547/udp
+afpovertcp 548/tcp
+rtsp 554/tcp
+rtsp 554/udp
+nntps 563/tcp snntp
+submission 587/tcp
+asf-rmcp 623/udp
+ipp 631/tcp
+ldaps 636/tcp
+ldaps 636/udp
+ldp 646/tcp
+ldp 646/udp
+tinc 655/tcp
+tinc 655/udp
+kerberos-adm 749/tcp
+spamd 783/tcp
+domain-s 853/tcp
+domain-s 853/udp
+rsync 873/tcp
+ftps-data 989/tcp
+ftps 990/tcp
+telnets 992/tcp
+imaps 993/tcp
+pop3s 995/tcp
+socks 1080/tcp
+rmiregistry 1099/tcp
+openvpn 1194/tcp
+openvpn 1194/udp
+ms-sql-s 1433/tcp
+ms-sql-m 1434/udp
+l2f 1701/udp l2tp
+radius 1812/tcp
+radius 1812/udp
+radius-acct 1813/tcp radacct
+radius-acct 1813/udp radacct
+cisco-sccp 2000/tcp
+nfs 2049/tcp
+nfs 2049/udp
+cvspserver 2401/tcp
+dict 2628/tcp
+gpsd 2947/tcp
+icpv2 3130/udp icp
+isns 3205/tcp
+isns 3205/udp
+iscsi-target 3260/tcp
+mysql 3306/tcp
+ms-wbt-server 3389/tcp
+nut 3493/tcp
+nut 3493/udp
+distcc 3632/tcp
+daap 3689/tcp
+svn 3690/tcp subversion
+sieve 4190/tcp
+epmd 4369/tcp
+ntske 4460/tcp
+ipsec-nat-t 4500/udp
+iax 4569/udp
+munin 4949/tcp lrrd
+sip 5060/tcp
+sip 5060/udp
+sip-tls 5061/tcp
+sip-tls 5061/udp
+xmpp-client 5222/tcp jabber-client
+xmpp-server 5269/tcp jabber-server
+mdns 5353/udp
+postgresql 5432/tcp postgres
+nrpe 5666/tcp
+amqps 5671/tcp
+amqp 5672/tcp
+amqp 5672/sctp
+x11 6000/tcp x11-0
+redis 6379/tcp
+syslog-tls 6514/tcp
+ircd 6667/tcp
+babel 6696/udp
+ircs-u 6697/tcp
+afs3-fileserver 7000/udp
+http-alt 8080/tcp webcache
+puppet 8140/tcp
+bacula-dir 9101/tcp
+bacula-fd 9102/tcp
+bacula-sd 9103/tcp
+git 9418/tcp
+webmin 10000/tcp
+zabbix-agent 10050/tcp
+zabbix-trapper 10051/tcp
+nbd 10809/tcp
+hkp 11371/tcp
+csync2 30865/tcp
+`;

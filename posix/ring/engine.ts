@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Engine, EpollSet, Name, Outcome, PollSet, RawMessage } from "../engine.ts";
+import type { Engine, EpollSet, Name, Outcome, PollSet, RawMessage, Resolver } from "../engine.ts";
 import { BlockingRing, PRIVATE_PLAN } from "./blocking_ring.ts";
 import { Epoll } from "./epoll.ts";
 import { FileTable, HANDLES_MAX } from "./file_table.ts";
@@ -47,14 +47,15 @@ export class RingEngine implements Engine {
   readonly isShareable = false;
   /** {@inheritDoc Engine.isImmediate} */
   readonly isImmediate = false;
+  /** {@inheritDoc Engine.resolver} */
+  readonly resolver: Resolver;
   readonly #ring: BlockingRing;
   readonly #files: FileTable = new FileTable();
-  readonly #resolver: RingResolver;
 
   /** @param ring whose driver can park */
   constructor(ring: BlockingRing) {
     this.#ring = ring;
-    this.#resolver = new RingResolver(ring);
+    this.resolver = new RingResolver(ring);
   }
 
   /** Why nothing works any more, so that calls are EIO; undefined while everything does. */
@@ -284,21 +285,6 @@ export class RingEngine implements Engine {
   /** {@inheritDoc Engine.open} */
   open(path: string, flags: number, mode: number, judge: (path: string) => number): Outcome {
     return open(this.#ring, this.#files, path, flags, mode, judge);
-  }
-
-  /** {@inheritDoc Engine.lookup} */
-  lookup(name: string, family: 0 | 4 | 6, found: Uint8Array[]): Outcome {
-    return this.#resolver.lookup(name, family, found);
-  }
-
-  /** {@inheritDoc Engine.canonicalName} */
-  canonicalName(name: string, family: 0 | 4 | 6, found: string[]): Outcome {
-    return this.#resolver.canonicalName(name, family, found);
-  }
-
-  /** {@inheritDoc Engine.reverseLookup} */
-  reverseLookup(address: Uint8Array, found: string[]): Outcome {
-    return this.#resolver.reverseLookup(address, found);
   }
 
   /** {@inheritDoc Engine.received} */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Outcome } from "../engine.ts";
+import type { Outcome, Resolver } from "../engine.ts";
 import { BlockingRing } from "./blocking_ring.ts";
 import { EntryCall } from "./wait.ts";
 import { AF_INET, AF_INET6, AF_UNSPEC } from "../constants/mod.ts";
@@ -41,14 +41,15 @@ const ANSWER_BYTES: number = STRIDE_BYTES * 256;
 const FAMILIES = { 0: AF_UNSPEC, 4: AF_INET, 6: AF_INET6 } as const;
 
 /** Looks names up through a ring. */
-export class RingResolver {
+export class RingResolver implements Resolver {
   readonly #ring: BlockingRing;
 
+  /** @param ring stays the caller's */
   constructor(ring: BlockingRing) {
     this.#ring = ring;
   }
 
-  /** {@inheritDoc Engine.lookup} */
+  /** {@inheritDoc Resolver.lookup} */
   lookup(name: string, family: 0 | 4 | 6, found: Uint8Array[]): Outcome {
     const question = new TextEncoder().encode(name);
     return this.#ask(DriverOp.RESOLVE, question, FAMILIES[family], (answer, count) => {
@@ -59,7 +60,7 @@ export class RingResolver {
     });
   }
 
-  /** {@inheritDoc Engine.canonicalName} */
+  /** {@inheritDoc Resolver.canonicalName} */
   canonicalName(name: string, family: 0 | 4 | 6, found: string[]): Outcome {
     const question = new TextEncoder().encode(name);
     const flags = FAMILIES[family] | ResolveFlag.CANONICAL;
@@ -68,7 +69,7 @@ export class RingResolver {
     });
   }
 
-  /** {@inheritDoc Engine.reverseLookup} */
+  /** {@inheritDoc Resolver.reverseLookup} */
   reverseLookup(address: Uint8Array, found: string[]): Outcome {
     return this.#ask(DriverOp.REVERSE, address, 0, (answer, length) => {
       found.push(textOf(answer, length));
@@ -114,38 +115,25 @@ function lengthAt(answer: Uint8Array, index: number): number {
   return (answer[at] | (answer[at + 1] << 8)) === AF_INET ? 16 : STRIDE_BYTES;
 }
 
-/** Looks names up for an engine that has no ring of its own; what it needs starts when it is asked. */
-export class PrivateResolver {
+/** The ring of an engine that needs one for names only; it starts with the first of them. */
+export class LookupRing {
   readonly #capability: NetworkCapability;
   #ring: BlockingRing | null = null;
   #resolver: RingResolver | null = null;
 
+  /** @param capability its backend must have private rings */
   constructor(capability: NetworkCapability) {
     this.#capability = capability;
   }
 
-  /** {@inheritDoc Engine.lookup} */
-  lookup(name: string, family: 0 | 4 | 6, found: Uint8Array[]): Outcome {
-    return this.#open().lookup(name, family, found);
-  }
-
-  /** {@inheritDoc Engine.canonicalName} */
-  canonicalName(name: string, family: 0 | 4 | 6, found: string[]): Outcome {
-    return this.#open().canonicalName(name, family, found);
-  }
-
-  /** {@inheritDoc Engine.reverseLookup} */
-  reverseLookup(address: Uint8Array, found: string[]): Outcome {
-    return this.#open().reverseLookup(address, found);
+  /** The resolver over it. */
+  get resolver(): RingResolver {
+    this.#ring ??= new BlockingRing(this.#capability.openPrivateDriver(LOOKUP_PLAN));
+    return this.#resolver ??= new RingResolver(this.#ring);
   }
 
   /** Ends what was started. */
   async dispose(): Promise<void> {
     await this.#ring?.dispose();
-  }
-
-  #open(): RingResolver {
-    this.#ring ??= new BlockingRing(this.#capability.openPrivateDriver(LOOKUP_PLAN));
-    return this.#resolver ??= new RingResolver(this.#ring);
   }
 }

@@ -3,6 +3,7 @@ import { serveTree } from "../interop/example_server.ts";
 import { LineClient } from "../interop/line_client.ts";
 import { runProgram } from "../interop/programs.ts";
 import { type BackendKind, REFUSALS } from "../support/backends.ts";
+import { resetAfterAnswer } from "../support/reset.ts";
 import { hasProgram, skipUnless } from "../support/skip.ts";
 import { ExampleServer, runExample } from "./example_program.ts";
 
@@ -46,18 +47,6 @@ async function echoOnce(port: number, text: string): Promise<void> {
   assertEquals(await client.line(), text);
 }
 
-/** Makes a client that has an answer unread, and resets its connection. */
-async function reset(port: number): Promise<void> {
-  const { connect } = await import("node:net");
-  const socket = connect(port, "127.0.0.1");
-  await new Promise<void>((resolve) => socket.once("connect", resolve));
-  socket.write("x");
-  await new Promise<void>((resolve) => socket.once("data", () => resolve()));
-  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
-  socket.resetAndDestroy();
-  await closed;
-}
-
 for (const [name, backends, ending] of ECHO_SERVERS) {
   testExample(`${name}.ts echoes to nc, which ends its side first`, backends, async (backend) => {
     await using server = await ExampleServer.start(name, backend);
@@ -70,7 +59,7 @@ for (const [name, backends, ending] of ECHO_SERVERS) {
 
   testExample(`${name}.ts serves on when clients reset`, backends, async (backend) => {
     await using server = await ExampleServer.start(name, backend);
-    for (let round = 0; round < 3; round++) await reset(server.port);
+    for (let round = 0; round < 3; round++) await resetAfterAnswer(server.port);
     await Promise.all([1, 2, 3, 4].map((client) => echoOnce(server.port, `client ${client}`)));
   });
 

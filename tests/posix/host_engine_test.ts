@@ -649,7 +649,7 @@ function block(outcome: Outcome): number {
 testWithoutLeaks("a Worker that cannot start ends every call, and says why", async () => {
   const engine = engineOf(FAILING);
   assertEquals(block(engine.socket(c.AF_INET, c.SOCK_STREAM, 0)), -Errno.EIO);
-  assertEquals(block(engine.lookup("localhost", 4, [])), -Errno.EIO);
+  assertEquals(block(engine.resolver.lookup("localhost", 4, [])), -Errno.EIO);
   assertEquals(engine.failure, "host: the driver Worker did not start: no luck");
   // What needs no other side works on.
   const ends = new Int32Array(2);

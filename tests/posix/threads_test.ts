@@ -7,6 +7,7 @@ import { kernelRefusal } from "../support/kernel.ts";
 import { assertNoLeaks, settleBaseline } from "../support/leaks.ts";
 import { type Random, scale, withSeed } from "../support/seed.ts";
 import { skipUnless } from "../support/skip.ts";
+import { countWorkers, endWorker } from "../support/workers.ts";
 import { BLOCKING, listenOn } from "./blocking_calls.ts";
 import { Thread } from "./thread.ts";
 
@@ -17,28 +18,10 @@ const CLOSE_LIMIT_MS = 1000;
 /** A slice and a half: whatever happens at a moment up to here happens before, in and after one. */
 const MOMENT_MS = 150;
 
-/** Deno keeps an event loop's descriptors of the Worker that ended last, for a while. */
+/** What a first test would leave behind is there already. */
 async function warmUp(): Promise<void> {
   await settleBaseline();
-  const worker = new Worker("data:text/javascript,self.postMessage('')", { type: "module" });
-  await new Promise((resolve) => worker.onmessage = resolve);
-  worker.terminate();
-  // Until its thread is gone it has descriptors, which would be counted as there before.
-  const until = performance.now() + CLOSE_LIMIT_MS;
-  while (countWorkers() > 0 && performance.now() < until) await delay(1);
-}
-
-function countWorkers(): number {
-  let count = 0;
-  for (const { name } of Deno.readDirSync("/proc/self/task")) {
-    try {
-      const comm = Deno.readTextFileSync(`/proc/self/task/${name}/comm`);
-      if (comm.startsWith("worker-")) count++;
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
-  return count;
+  await endWorker();
 }
 
 function testThreads(
