@@ -14,27 +14,21 @@
  * @module
  */
 
-import type { Words } from "./barrier.ts";
-import { bufferGroups, ProvidedBuffers } from "./buffers.ts";
 import { Arena } from "./arena.ts";
+import type { Words } from "./barrier.ts";
+import { BufferProvider } from "./buffer_provider.ts";
+import { bufferGroups, ProvidedBuffers } from "./buffers.ts";
 import { CompletionQueue, type CompletionSink } from "./completion.ts";
 import { Counter, Counters } from "./counters.ts";
 import { type Deadline, Deadlines, type DeadlineTarget } from "./deadlines.ts";
 import { markDescriptorOperation } from "./descriptor_table.ts";
 import type { DriverHost, RingDriver } from "./driver.ts";
 import type { RingMemory } from "./memory.ts";
-import { type CompletionTarget, IGNORED_SLOT, Scratch, SCRATCH_BYTES, Slots } from "./slots.ts";
+import { RingTimeout } from "./ring_timeout.ts";
+import { IGNORED_SLOT, SCRATCH_BYTES, Slots } from "./slots.ts";
 import { SubmissionQueue } from "./submission.ts";
-import {
-  W_ADDRESS,
-  W_BUFFER_GROUP,
-  W_FD,
-  W_LENGTH,
-  W_OFFSET,
-  W_OPERATION_FLAGS,
-  W_USER_DATA,
-} from "./abi/layout.ts";
-import { CancelFlag, Op, SqeFlag, TimeoutFlag } from "./abi/opcodes.ts";
+import { W_ADDRESS, W_FD, W_OPERATION_FLAGS, W_USER_DATA } from "./abi/layout.ts";
+import { CancelFlag, Op } from "./abi/opcodes.ts";
 
 /** Completions handed out in one turn before the event loop gets its share. */
 const TURN_LIMIT = 8192;
@@ -42,9 +36,6 @@ const TURN_LIMIT = 8192;
 /** The error of a full submission path that clears by itself: EAGAIN, EBUSY, EINTR. */
 const TRANSIENT: ReadonlySet<number> = new Set([-11, -16, -4]);
 
-const TAG_TIMEOUT = 0;
-/** More would be no valid timespec. */
-const NANOSECONDS_MAX = 999_999_999;
 const HIGH = 4294967296;
 
 /** Whoever waits for provided buffers or arena memory to come back. */
@@ -60,7 +51,7 @@ export interface TurnEnd {
 }
 
 /** One ring's event loop, and the calls that put entries into it. */
-export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
+export class Reactor implements CompletionSink, DriverHost {
   readonly driver: RingDriver;
   readonly memory: RingMemory;
   /** What streams receive into. */
@@ -81,17 +72,14 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
   readonly #side: SubmissionQueue | null;
   readonly #sideCompletions: CompletionQueue | null;
   readonly #deadlines = new Deadlines();
-  readonly #starvedOfBuffers: Starved[] = [];
-  readonly #starvedOfDatagrams: Starved[] = [];
+  readonly #timeout = new RingTimeout(this);
+  readonly #streamProvider: BufferProvider;
+  readonly #datagramProvider: BufferProvider;
   readonly #starvedOfArena: Starved[] = [];
   #turnEnds: TurnEnd[] = [];
-  /** Nothing is in flight any more, and no timer may be. */
-  #isClosing = false;
   /** The consumer is gone. */
   #hasFailed = false;
   #overflowsAtClose = 0;
-  #timeoutSlot = -1;
-  #timeoutAt = Infinity;
   #scheduled = false;
   /** Asked for while a turn ran: the next one must follow. */
   #kicked = false;
@@ -122,14 +110,13 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     this.#sideCompletions = driver.side === null ? null : new CompletionQueue(driver.side);
     this.entries = this.#main.entries;
     driver.start(this);
-    if (this.buffers.isRing) return;
-    this.#provide(this.buffers, 0, this.buffers.count);
-    this.#provide(this.datagramBuffers, 0, this.datagramBuffers.count);
+    this.#streamProvider = new BufferProvider(this, this.buffers);
+    this.#datagramProvider = new BufferProvider(this, this.datagramBuffers);
   }
 
   /** Operations in flight, the ring's own timer not among them. */
   get inFlight(): number {
-    return this.slots.inFlight - (this.#timeoutSlot >= 0 ? 1 : 0);
+    return this.slots.inFlight - (this.#timeout.isArmed ? 1 : 0);
   }
 
   /** Milliseconds on the driver's clock, read once a turn. */
@@ -222,7 +209,7 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
   /** Arms a deadline on the ring's time. @param delayMs from now, 0 or more */
   armDeadline(delayMs: number, target: DeadlineTarget, tag: number): Deadline {
     const deadline = this.#deadlines.arm(this.driver.now() + delayMs, target, tag);
-    this.#armTimeout();
+    this.#timeout.dueBy(this.#deadlines.next);
     return deadline;
   }
 
@@ -233,10 +220,8 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
 
   /** Has `starved` resumed when a provided buffer of its group comes back. */
   awaitBuffers(starved: Starved, buffers: ProvidedBuffers = this.buffers): void {
-    this.#starvedOf(buffers).push(starved);
-    // A program may give a buffer back while the ring sleeps.
-    buffers.onReturn = this.#onBuffer;
-    if (buffers.available > 0) this.kick();
+    const isStream = buffers === this.buffers;
+    (isStream ? this.#streamProvider : this.#datagramProvider).await(starved);
   }
 
   /** Has `target` told, once, when the turn under way has handed out its completions. */
@@ -337,12 +322,10 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     // Whoever awaits the close is alive until it is done.
     this.reference();
     await this.whenIdle();
-    this.#isClosing = true;
+    this.#timeout.stop();
     // Entries that nobody awaits are no operations in flight: a CLOSE among them must go out too.
-    while (
-      !this.isClosed && !this.#hasFailed && (this.#timeoutSlot >= 0 || this.#hasUnsubmitted)
-    ) {
-      if (this.#timeoutSlot >= 0) this.cancel(this.#timeoutSlot);
+    while (!this.isClosed && !this.#hasFailed && (this.#timeout.isArmed || this.#hasUnsubmitted)) {
+      this.#timeout.cancel();
       this.kick();
       await new Promise<void>((resolve) => this.#idle.push(resolve));
     }
@@ -360,13 +343,6 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     this.slots.dispatch(userLow, userHigh, result, flags);
   }
 
-  /** {@inheritDoc CompletionTarget.onCompletion} */
-  onCompletion(_tag: number, _result: number, _flags: number, slot: number): void {
-    if (slot !== this.#timeoutSlot) return;
-    this.#timeoutSlot = -1;
-    this.#timeoutAt = Infinity;
-  }
-
   get #hasUnsubmitted(): boolean {
     if (this.#side !== null && (this.#side.hasPending || this.#side.publish() > 0)) return true;
     return this.#main.hasPending || this.#main.publish() > 0;
@@ -375,8 +351,8 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
   /** Publish, enter, reap, and what follows from it. @returns how much happened */
   #cycle(): number {
     this.#now = -1;
-    this.#publishBuffers(this.buffers);
-    this.#publishBuffers(this.datagramBuffers);
+    this.#streamProvider.publish();
+    this.#datagramProvider.publish();
     // Before the main queue: a CLOSE there must not free a descriptor that is still asked about.
     if (this.#side !== null && this.#side.publish() > 0) this.driver.enterSide();
     const pending = this.#main.publish();
@@ -388,9 +364,11 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     if (this.#deadlines.size > 0) {
       this.#now = -1;
       count += this.#deadlines.fire(this.now);
-      this.#armTimeout();
+      this.#timeout.dueBy(this.#deadlines.next);
     }
-    this.#resumeStarved();
+    this.#streamProvider.resume();
+    this.#datagramProvider.resume();
+    if (this.#starvedOfArena.length > 0) this.#resumeStarvedOfArena();
     this.counters.add(Counter.turns, 1);
     if (this.#idle.length > 0 && this.inFlight === 0) this.#tellIdle();
     return count;
@@ -466,91 +444,10 @@ export class Reactor implements CompletionSink, CompletionTarget, DriverHost {
     this.driver.defer(true);
   }
 
-  #publishBuffers(buffers: ProvidedBuffers): void {
-    if (buffers.isRing) {
-      buffers.publish();
-      return;
-    }
-    for (let id = buffers.returned.pop(); id !== undefined; id = buffers.returned.pop()) {
-      this.#provide(buffers, id, 1);
-    }
-  }
-
-  #provide(buffers: ProvidedBuffers, id: number, count: number): void {
-    if (count === 0) return;
-    const at = this.entry(
-      Op.PROVIDE_BUFFERS | (SqeFlag.CQE_SKIP_SUCCESS << 8),
-      count,
-      IGNORED_SLOT,
-    );
-    this.setLong(at + W_ADDRESS, this.memory.base + buffers.offsetOf(id));
-    this.entries[at + W_LENGTH] = buffers.bytes;
-    this.entries[at + W_OFFSET] = id;
-    this.entries[at + W_BUFFER_GROUP] = buffers.group;
-  }
-
-  readonly #onBuffer = (): void => this.kick();
-
-  #resumeStarved(): void {
-    if (this.#starvedOfBuffers.length > 0) this.#resumeWith(this.buffers);
-    if (this.#starvedOfDatagrams.length > 0) this.#resumeWith(this.datagramBuffers);
+  /** Strictly in order: who asks for little must not starve who asks for much. */
+  #resumeStarvedOfArena(): void {
     const waiting = this.#starvedOfArena;
     while (waiting.length > 0 && waiting[0].resume()) waiting.shift();
-  }
-
-  #starvedOf(buffers: ProvidedBuffers): Starved[] {
-    return buffers === this.buffers ? this.#starvedOfBuffers : this.#starvedOfDatagrams;
-  }
-
-  #resumeWith(buffers: ProvidedBuffers): void {
-    const waiting = this.#starvedOf(buffers);
-    let tries = Math.min(waiting.length, buffers.available);
-    if (tries > 0) this.#publishBuffers(buffers);
-    while (tries-- > 0) waiting.shift()!.resume();
-    if (waiting.length === 0) buffers.onReturn = null;
-    // Some may have given up meanwhile: those behind them are owed a turn.
-    else if (buffers.available > 0) this.#kicked = true;
-  }
-
-  /** Keeps one TIMEOUT in the ring, due no later than the earliest deadline. */
-  #armTimeout(): void {
-    const next = this.#deadlines.next;
-    if (next >= this.#timeoutAt || this.#isClosing) return;
-    const delayMs = Math.max(0, next - this.driver.now());
-    if (this.#timeoutSlot >= 0) {
-      this.#timeoutAt = next;
-      this.#writeTimespec(this.#timeoutSlot, delayMs, true);
-      return;
-    }
-    const slot = this.slots.takeReserved(this, TAG_TIMEOUT);
-    if (slot < 0) return;
-    this.#timeoutSlot = slot;
-    this.#timeoutAt = next;
-    this.#writeTimespec(slot, delayMs, false);
-  }
-
-  #writeTimespec(slot: number, delayMs: number, isUpdate: boolean): void {
-    const offset = this.scratchOf(slot) + Scratch.TIMESPEC;
-    const seconds = Math.floor(delayMs / 1000);
-    const words = this.memory.words;
-    words[offset >> 2] = seconds | 0;
-    words[(offset >> 2) + 1] = Math.floor(seconds / HIGH);
-    const nanoseconds = Math.ceil((delayMs - seconds * 1000) * 1e6);
-    words[(offset >> 2) + 2] = Math.min(nanoseconds, NANOSECONDS_MAX);
-    words[(offset >> 2) + 3] = 0;
-    const address = this.memory.base + offset;
-    if (isUpdate) {
-      const generation = this.slots.generation(slot);
-      const at = this.entry(Op.TIMEOUT_REMOVE, -1, IGNORED_SLOT);
-      this.entries[at + W_ADDRESS] = slot;
-      this.entries[at + W_ADDRESS + 1] = generation;
-      this.setLong(at + W_OFFSET, address);
-      this.entries[at + W_OPERATION_FLAGS] = TimeoutFlag.UPDATE;
-    } else {
-      const at = this.entry(Op.TIMEOUT, -1, slot);
-      this.setLong(at + W_ADDRESS, address);
-      this.entries[at + W_LENGTH] = 1;
-    }
   }
 
   #tellIdle(): void {

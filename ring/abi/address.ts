@@ -3,76 +3,22 @@
  *
  * Rules of authority are judged on these values, so every spelling that some libc or kernel would
  * accept for an address has to arrive here at the same bytes: `127.1`, `0x7f.1` and `2130706433`
- * are all 127.0.0.1. Whatever ends in a number and is not such a spelling is an error, never a
- * name: a resolver further down might read it as an address that no rule has seen.
+ * are all 127.0.0.1.
  *
  * @module
  */
 
 import { classify, isMapped } from "./address_class.ts";
-import { hostNameProblem, normalizeHostName } from "./host_name.ts";
-import {
-  endsInNumber,
-  formatIpv4,
-  formatIpv6,
-  type HostProblem,
-  readIpv4,
-  readIpv6,
-  readZone,
-} from "./ip_text.ts";
+import { type NumericParts, readResolvedAddress, type UnixParts } from "./address_text.ts";
+import { formatIpv4, formatIpv6, readZone } from "./ip_text.ts";
+import { assertPort } from "./port.ts";
 import { describe, quote } from "./quote.ts";
 
 /** The kinds of addresses a socket can have. */
 export type AddressFamily = "IPv4" | "IPv6" | "unix";
 
-/** An address of the internet in the shape that Deno gives to `Deno.NetAddr`. */
-export interface NetAddressObject {
-  /** The transport, which plays no part in the address itself. */
-  readonly transport?: "tcp" | "udp";
-  /** A numeric address or a DNS name, IPv6 with or without brackets. */
-  readonly hostname: string;
-  /** The port, 0 to 65535. */
-  readonly port: number;
-}
-
-/** An address of a unix socket in the shape that Deno gives to `Deno.UnixAddr`. */
-export interface UnixAddressObject {
-  /** Marks the object as a unix address. */
-  readonly transport: "unix" | "unixpacket";
-  /** The path in the file system, or `@name` for an abstract socket. */
-  readonly path: string;
-}
-
-/** What the API accepts as an address: text, a parsed address, or one of Deno's objects. */
-export type AddressInput = string | SocketAddress | NetAddressObject | UnixAddressObject;
-
-/** What can only be the address of a Unix socket. */
-export type UnixAddressInput = `unix:${string}` | UnixAddressObject;
-
-/** A DNS name and a port: an address that is still to be resolved. */
-export interface HostPort {
-  /** The name in lower case, without a trailing dot. */
-  readonly name: string;
-  /** The port, 0 to 65535. */
-  readonly port: number;
-}
-
-/** A numeric host without a port, as {@linkcode canonicalizeHost} finds it. */
-export interface CanonicalHost {
-  /** Whether the bytes are an IPv4 or an IPv6 address. */
-  readonly family: "IPv4" | "IPv6";
-  /** The 4 or 16 bytes of the address in network order. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** The canonical text without the zone, as RFC 5952 section 4 writes it. */
-  readonly host: string;
-  /** The zone of an IPv6 address, `""` when it has none. */
-  readonly scope: string;
-}
-
 /** The longest path of a unix socket in bytes: `sun_path` less its NUL. Source: unix(7). */
 export const UNIX_PATH_MAX = 107;
-
-const PORT_MAX = 65535;
 
 /** Only the class itself may skip the checks: this token never leaves the module. */
 const CHECKED: unique symbol = Symbol("checked");
@@ -130,9 +76,7 @@ export class SocketAddress {
    * @throws {RangeError} When the port is larger than 65535 or a unix path is too long.
    */
   static parse(text: string): SocketAddress {
-    const parsed = parseText(text);
-    if (parsed instanceof SocketAddress) return parsed;
-    fail(text, 0, "a name must be resolved first, only numeric addresses can be parsed");
+    return addressOf(readResolvedAddress(text));
   }
 
   /**
@@ -360,97 +304,18 @@ export class SocketAddress {
 }
 
 /**
- * Reads whatever the API accepts as an address.
+ * Makes the address that a text was found to name.
  *
- * @param input Text, a parsed address, or an object like `Deno.NetAddr` or `Deno.UnixAddr`.
- * @returns The address, or the name and port that have to be resolved first.
- * @throws {TypeError} When it is no address, has no port or no host; it names value and position.
- * @throws {RangeError} When the port is out of 0 to 65535, or a unix path is too long.
- *
- * @example
- * ```ts
- * import { isHostPort, parseAddress } from "./address.ts";
- * const site = parseAddress("Example.COM.:443");
- * if (!isHostPort(site) || site.name !== "example.com") throw new Error("unreachable");
- * ```
+ * @param read What the text says.
+ * @returns The address.
+ * @throws {TypeError} When a unix path has a NUL in it or is no well-formed text.
+ * @throws {RangeError} When a unix path is too long.
  */
-export function parseAddress(input: AddressInput): SocketAddress | HostPort {
-  if (typeof input === "string") return parseText(input);
-  if (input instanceof SocketAddress) return input;
-  if (typeof input !== "object" || input === null) {
-    throw new TypeError(`an address must be text or an object, not ${describe(input)}`);
-  }
-  const unix = input.transport === "unix" || input.transport === "unixpacket";
-  const known = unix ? ["transport", "path"] : ["transport", "hostname", "port"];
-  for (const key of Object.keys(input)) {
-    if (!known.includes(key)) throw new TypeError(`an address has no key ${quote(key)}`);
-  }
-  if (unix) {
-    const { path } = input as UnixAddressObject;
-    if (path === "") throw new TypeError("the path of a unix address is empty");
-    return SocketAddress.unix(path);
-  }
-  const { transport, hostname, port } = input as NetAddressObject;
-  if (transport !== undefined && transport !== "tcp" && transport !== "udp") {
-    throw new TypeError(`an address has no transport ${describe(transport)}`);
-  }
-  if (typeof hostname !== "string") {
-    throw new TypeError(`hostname must be a string, not ${describe(hostname)}`);
-  }
-  assertPort(port);
-  const bracketed = hostname.startsWith("[") && hostname.endsWith("]");
-  const from = bracketed ? 1 : 0;
-  const to = hostname.length - from;
-  return parseHost(hostname, from, to, bracketed || hostname.includes(":"), port);
-}
-
-/**
- * Tells a name that has to be resolved from an address.
- *
- * @param value Anything, usually the answer of {@linkcode parseAddress}.
- * @returns Whether it is a {@linkcode HostPort}.
- */
-export function isHostPort(value: unknown): value is HostPort {
-  if (typeof value !== "object" || value === null || value instanceof SocketAddress) return false;
-  const { name, port } = value as Partial<HostPort>;
-  return typeof name === "string" && typeof port === "number";
-}
-
-/**
- * Reads a numeric host in any legal spelling.
- *
- * IPv4 is read as inet_aton(3) does (one to four parts, decimal, octal or hexadecimal), IPv6 as
- * RFC 4291 section 2.2 and RFC 4007 section 11 write it. The family stays as written: an
- * IPv4-mapped address is turned into IPv4 by {@linkcode canonicalize}.
- *
- * @param text The host without port or brackets, such as `"0x7f.1"` or `"fe80::1%eth0"`.
- * @returns The bytes and canonical text, or `undefined` when the text is no numeric host.
- */
-export function canonicalizeHost(text: string): CanonicalHost | undefined {
-  const host = inspectHost(text);
-  return "reason" in host ? undefined : host;
-}
-
-/**
- * Reads a numeric host in any legal spelling, and says what is wrong with one that is not.
- *
- * @param text The host without port or brackets.
- * @returns The bytes and canonical text, or the problem and its position.
- */
-export function inspectHost(text: string): CanonicalHost | HostProblem {
-  if (!text.includes(":")) {
-    const bytes = readIpv4(text);
-    if ("reason" in bytes) return bytes;
-    return { family: "IPv4", bytes, host: formatIpv4(bytes, 0), scope: "" };
-  }
-  const percent = text.indexOf("%");
-  const bytes = readIpv6(percent < 0 ? text : text.slice(0, percent));
-  if ("reason" in bytes) return bytes;
-  const zone = percent < 0 ? "" : readZone(text.slice(percent + 1));
-  if (typeof zone !== "string") {
-    return { position: zone.position + percent + 1, reason: zone.reason };
-  }
-  return { family: "IPv6", bytes, host: formatIpv6(bytes), scope: zone };
+export function addressOf(read: NumericParts | UnixParts): SocketAddress {
+  if ("path" in read) return SocketAddress.unix(read.path);
+  const { host, port } = read;
+  if (host.family === "IPv4") return SocketAddress.ipv4(host.bytes, port);
+  return SocketAddress.ipv6(host.bytes, port, host.scope);
 }
 
 /**
@@ -482,87 +347,6 @@ export function canonicalize(
   return address;
 }
 
-function parseText(text: string): SocketAddress | HostPort {
-  if (typeof text !== "string") {
-    throw new TypeError(`an address must be a string, not ${describe(text)}`);
-  }
-  if (text.startsWith("unix:")) {
-    if (text.length === 5) fail(text, 5, "the path is empty");
-    return SocketAddress.unix(text.slice(5));
-  }
-  if (text.startsWith("[")) {
-    const close = text.indexOf("]");
-    if (close < 0) fail(text, text.length, 'a closing "]" is missing');
-    if (text[close + 1] !== ":") {
-      fail(text, close + 1, 'a port is missing, write ":" and a number after "]"');
-    }
-    return parseHost(text, 1, close, true, readPort(text, close + 2));
-  }
-  const colon = text.lastIndexOf(":");
-  if (colon < 0) fail(text, text.length, 'a port is missing, write ":" and a number');
-  if (colon === 0 && /^:\d+$/.test(text)) {
-    fail(text, 0, `a host is missing, write "0.0.0.0${text}" for every interface`);
-  }
-  if (text.indexOf(":") !== colon) {
-    fail(text, text.indexOf(":"), "an IPv6 address is written in brackets, as in [::1]:80");
-  }
-  return parseHost(text, 0, colon, false, readPort(text, colon + 1));
-}
-
-/** Reads text[from, to) as a host: a numeric one if it can be, else a name. */
-function parseHost(
-  text: string,
-  from: number,
-  to: number,
-  ipv6: boolean,
-  port: number,
-): SocketAddress | HostPort {
-  const part = text.slice(from, to);
-  if (part === "") fail(text, from, "the host is empty");
-  if (ipv6) {
-    const host = part.includes(":")
-      ? inspectHost(part)
-      : { position: 0, reason: "brackets are for IPv6 addresses only" };
-    if ("reason" in host) fail(text, from + host.position, host.reason);
-    return SocketAddress.ipv6(host.bytes, port, host.scope);
-  }
-  const host = inspectHost(part);
-  if (!("reason" in host)) return SocketAddress.ipv4(host.bytes, port);
-  if (part === "*") fail(text, from, 'write "0.0.0.0" or "[::]" for every interface');
-  // For 1.2.3.256 the complaint of the IPv4 reader is the useful one.
-  if (endsInNumber(part) && /^[0-9][0-9a-fA-FxX.]*$/.test(part)) {
-    fail(text, from + host.position, host.reason);
-  }
-  const problem = hostNameProblem(part);
-  if (problem !== undefined) fail(text, from + problem.position, problem.reason);
-  return { name: normalizeHostName(part), port };
-}
-
-function readPort(text: string, from: number): number {
-  const digits = text.slice(from);
-  if (digits === "") fail(text, from, "the port is empty");
-  const strange = digits.search(/[^0-9]/);
-  if (strange >= 0) {
-    fail(text, from + strange, `a port is a number, not ${quote(digits)}`);
-  }
-  const port = Number(digits);
-  if (port > PORT_MAX) {
-    throw new RangeError(
-      `address ${quote(text)}: the port is larger than ${PORT_MAX} (position ${from})`,
-    );
-  }
-  return port;
-}
-
-function assertPort(port: number): void {
-  if (typeof port !== "number") {
-    throw new TypeError(`port must be a number, not ${describe(port)}`);
-  }
-  if (!Number.isInteger(port) || port < 0 || port > PORT_MAX) {
-    throw new RangeError(`port ${port} is not a whole number from 0 to ${PORT_MAX}`);
-  }
-}
-
 function assertBytes(bytes: ArrayLike<number>, length: number, family: string): void {
   if (bytes.length !== length) {
     throw new RangeError(`an ${family} address has ${length} bytes, not ${bytes.length}`);
@@ -579,8 +363,4 @@ function copyOf(bytes: ArrayLike<number>): number[] {
   const copy: number[] = [];
   for (let i = 0; i < bytes.length; i++) copy.push(bytes[i]);
   return copy;
-}
-
-function fail(text: string, position: number, reason: string): never {
-  throw new TypeError(`address ${quote(text)}: ${reason} (position ${position})`);
 }

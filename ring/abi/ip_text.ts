@@ -18,6 +18,55 @@ export interface HostProblem {
   readonly reason: string;
 }
 
+/** A numeric host without a port, as {@linkcode inspectHost} finds it. */
+export interface CanonicalHost {
+  /** Whether the bytes are an IPv4 or an IPv6 address. */
+  readonly family: "IPv4" | "IPv6";
+  /** The 4 or 16 bytes of the address in network order. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The canonical text without the zone, as RFC 5952 section 4 writes it. */
+  readonly host: string;
+  /** The zone of an IPv6 address, `""` when it has none. */
+  readonly scope: string;
+}
+
+/**
+ * Reads a numeric host in any legal spelling.
+ *
+ * IPv4 is read as inet_aton(3) does (one to four parts, decimal, octal or hexadecimal), IPv6 as
+ * RFC 4291 section 2.2 and RFC 4007 section 11 write it. The family stays as written: an
+ * IPv4-mapped address is turned into IPv4 by `canonicalize()` of ring/abi/address.ts.
+ *
+ * @param text The host without port or brackets, such as `"0x7f.1"` or `"fe80::1%eth0"`.
+ * @returns The bytes and canonical text, or `undefined` when the text is no numeric host.
+ */
+export function canonicalizeHost(text: string): CanonicalHost | undefined {
+  const host = inspectHost(text);
+  return "reason" in host ? undefined : host;
+}
+
+/**
+ * Reads a numeric host in any legal spelling, and says what is wrong with one that is not.
+ *
+ * @param text The host without port or brackets.
+ * @returns The bytes and canonical text, or the problem and its position.
+ */
+export function inspectHost(text: string): CanonicalHost | HostProblem {
+  if (!text.includes(":")) {
+    const bytes = readIpv4(text);
+    if ("reason" in bytes) return bytes;
+    return { family: "IPv4", bytes, host: formatIpv4(bytes, 0), scope: "" };
+  }
+  const percent = text.indexOf("%");
+  const bytes = readIpv6(percent < 0 ? text : text.slice(0, percent));
+  if ("reason" in bytes) return bytes;
+  const zone = percent < 0 ? "" : readZone(text.slice(percent + 1));
+  if (typeof zone !== "string") {
+    return { position: zone.position + percent + 1, reason: zone.reason };
+  }
+  return { family: "IPv6", bytes, host: formatIpv6(bytes), scope: zone };
+}
+
 /** inet_aton(3): one to four parts, the last fills what is left, each in C's notation. */
 export function readIpv4(text: string): Uint8Array<ArrayBuffer> | HostProblem {
   const parts = text.split(".", 5);

@@ -20,8 +20,9 @@
  * @module
  */
 
-import { canonicalize, inspectHost, SocketAddress, UNIX_PATH_MAX } from "../abi/address.ts";
-import type { HostProblem } from "../abi/ip_text.ts";
+import { canonicalize, SocketAddress, UNIX_PATH_MAX } from "../abi/address.ts";
+import { type HostProblem, inspectHost } from "../abi/ip_text.ts";
+import { PORT_MAX } from "../abi/port.ts";
 import {
   coversName,
   formatNamePattern,
@@ -101,7 +102,6 @@ export interface UnixRule {
 /** A compiled rule. */
 export type NetworkRule = InternetRule | UnixRule;
 
-const PORT_MAX = 65535;
 const QUOTE_MAX = 120;
 
 /**
