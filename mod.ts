@@ -82,7 +82,7 @@ export type { AdoptDatagramOptions, BindOptions } from "./native/datagram/datagr
 export type { Socket } from "./native/socket.ts";
 export type { Lease } from "./native/lease.ts";
 export { RingBuffer } from "./native/ring_buffer.ts";
-export type { OpOptions } from "./native/stream/stream_receive.ts";
+export type { OpOptions } from "./native/operation.ts";
 export type { SendOptions } from "./native/stream/stream_send.ts";
 export type {
   AnyOptionName,
@@ -212,13 +212,12 @@ export {
   ZeroCopyBuffer,
   type ZeroCopyBufferOptions,
 } from "./native/packet/zero_copy_buffer.ts";
-export {
-  type AddressFamily,
-  type AddressInput,
-  type HostPort,
-  type NetAddressObject,
-  SocketAddress,
-  type UnixAddressInput,
-  type UnixAddressObject,
-} from "./ring/abi/address.ts";
+export { type AddressFamily, SocketAddress } from "./ring/abi/address.ts";
+export type {
+  AddressInput,
+  NetAddressObject,
+  UnixAddressInput,
+  UnixAddressObject,
+} from "./ring/abi/address_input.ts";
+export type { HostPort } from "./ring/abi/address_text.ts";
 export type { Limits, NetworkRights, Rule } from "./ring/authority/mod.ts";

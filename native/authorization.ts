@@ -9,13 +9,8 @@ import { netError, notCapable } from "./errors.ts";
 import type { Network } from "./network.ts";
 import { resolveName } from "./resolver.ts";
 import type { Scope } from "./scope.ts";
-import {
-  type AddressInput,
-  canonicalize,
-  isHostPort,
-  parseAddress,
-  SocketAddress,
-} from "../ring/abi/address.ts";
+import { canonicalize, SocketAddress } from "../ring/abi/address.ts";
+import { type AddressInput, isHostPort, parseAddress } from "../ring/abi/address_input.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "../ring/abi/sockaddr.ts";
 import {
   type Denial,

@@ -29,13 +29,13 @@ import {
   openPrivateDriver,
   type StackOptions,
 } from "../drivers/mod.ts";
+import type { SocketAddress } from "../ring/abi/address.ts";
 import {
   type AddressInput,
   isHostPort,
   parseAddress,
-  type SocketAddress,
   type UnixAddressInput,
-} from "../ring/abi/address.ts";
+} from "../ring/abi/address_input.ts";
 import { Authority, AuthorityDenied, type NetworkRights } from "../ring/authority/mod.ts";
 import { Counter } from "../ring/counters.ts";
 import type { LedgerHandle } from "../ring/descriptor_table.ts";

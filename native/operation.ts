@@ -1,14 +1,21 @@
 /**
- * Proves that what is passed to operations is what it should be.
+ * What every operation takes, and the proof that what was passed is that.
  *
  * @module
  */
 
 import { checkKeys } from "./options/options.ts";
-import type { OpOptions } from "./stream/stream_receive.ts";
 
 const OPERATION_KEYS: readonly string[] = ["signal", "timeoutMs"];
 const TIMEOUT_MAX_MS = 2 ** 40;
+
+/** What every operation takes. */
+export interface OpOptions {
+  /** Cancels the operation; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Deadline in milliseconds, 0 or more; for `receiveMany` idle time between leases. */
+  readonly timeoutMs?: number;
+}
 
 /** Proves that operation options are what they should be. */
 export function checkOperation(operation: string, options: OpOptions): void {

@@ -6,7 +6,7 @@
 
 import type { Network } from "./network.ts";
 import { netError, timedOut } from "./errors.ts";
-import type { OpOptions } from "./stream/stream_receive.ts";
+import type { OpOptions } from "./operation.ts";
 import type { SocketAddress } from "../ring/abi/address.ts";
 import {
   AF_INET,

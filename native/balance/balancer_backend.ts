@@ -6,7 +6,7 @@
 
 import { type EjectionPlan, Health } from "./balancer_health.ts";
 import { checkKeys } from "../options/options.ts";
-import { type AddressInput, isHostPort, parseAddress } from "../../ring/abi/address.ts";
+import { type AddressInput, isHostPort, parseAddress } from "../../ring/abi/address_input.ts";
 
 /** A backend, as it is given to a balancer. */
 export interface BackendOptions {

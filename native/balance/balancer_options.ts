@@ -10,10 +10,10 @@ import type { EjectionOptions } from "./balancer_health.ts";
 import type { BalancerPolicy } from "./balancer_policies.ts";
 import type { NetworkCapability } from "../capability.ts";
 import { checkKeys } from "../options/options.ts";
-import type { OpOptions } from "../stream/stream_receive.ts";
+import type { OpOptions } from "../operation.ts";
 import type { StreamSocket } from "../stream/stream_socket.ts";
 import type { ConnectOptions } from "../tcp/tcp_stream.ts";
-import type { AddressInput } from "../../ring/abi/address.ts";
+import type { AddressInput } from "../../ring/abi/address_input.ts";
 
 /** What a `LoadBalancer` takes. */
 export interface LoadBalancerOptions {

@@ -30,11 +30,10 @@ import type { NetworkCapability } from "../capability.ts";
 import { endsWithin } from "../deadline_wait.ts";
 import type { AnyStream } from "../listener/endpoint_streams.ts";
 import { badResource, timedOut } from "../errors.ts";
-import { checkOperation, checkTimeout } from "../operation.ts";
+import { checkOperation, checkTimeout, type OpOptions } from "../operation.ts";
 import { checkKeys } from "../options/options.ts";
 import type { StreamSocket } from "../stream/stream_socket.ts";
-import type { OpOptions } from "../stream/stream_receive.ts";
-import type { AddressInput } from "../../ring/abi/address.ts";
+import type { AddressInput } from "../../ring/abi/address_input.ts";
 
 /** Options of {@linkcode LoadBalancer.connect}. */
 export interface BalancedConnectOptions extends OpOptions {

@@ -9,7 +9,8 @@ import type { DatagramData, DatagramToSend } from "./datagram_jobs.ts";
 import type { DatagramSocket } from "./datagram_socket.ts";
 import { badResource, netError } from "../errors.ts";
 import { checkKeys } from "../options/options.ts";
-import { type AddressInput, SocketAddress } from "../../ring/abi/address.ts";
+import { SocketAddress } from "../../ring/abi/address.ts";
+import type { AddressInput } from "../../ring/abi/address_input.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import type { Deadline } from "../../ring/deadlines.ts";
 

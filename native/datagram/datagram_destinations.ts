@@ -7,18 +7,16 @@
 
 import { netError, notCapable } from "../errors.ts";
 import type { Socket } from "../socket.ts";
+import { type AddressFamily, canonicalize, SocketAddress } from "../../ring/abi/address.ts";
 import {
-  type AddressFamily,
   type AddressInput,
-  canonicalize,
-  canonicalizeHost,
-  type HostPort,
   isHostPort,
   type NetAddressObject,
   parseAddress,
-  SocketAddress,
   type UnixAddressObject,
-} from "../../ring/abi/address.ts";
+} from "../../ring/abi/address_input.ts";
+import type { HostPort } from "../../ring/abi/address_text.ts";
+import { canonicalizeHost } from "../../ring/abi/ip_text.ts";
 import type { Denial } from "../../ring/authority/mod.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { encodeSockaddr, SOCKADDR_MAX } from "../../ring/abi/sockaddr.ts";

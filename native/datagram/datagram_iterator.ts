@@ -7,7 +7,7 @@
 import type { Datagram } from "./datagram.ts";
 import type { Frame } from "./datagram_frames.ts";
 import type { BatchReader, DatagramReceiver } from "./datagram_receive.ts";
-import type { OpOptions } from "../stream/stream_receive.ts";
+import type { OpOptions } from "../operation.ts";
 
 /** Whoever knows whether another reader is in the way. */
 export interface DatagramGate {

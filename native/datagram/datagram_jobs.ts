@@ -9,7 +9,7 @@ import type { RingBuffer } from "../ring_buffer.ts";
 import type { Arrangement } from "./datagram_arrange.ts";
 import type { Destination } from "./datagram_destinations.ts";
 import type { Deadline } from "../../ring/deadlines.ts";
-import type { AddressInput } from "../../ring/abi/address.ts";
+import type { AddressInput } from "../../ring/abi/address_input.ts";
 
 /** Bytes of a datagram: an array, a lease or datagram, or a buffer in the ring. */
 export type DatagramData = Uint8Array | Lease | RingBuffer;

@@ -22,7 +22,7 @@ import { Counter } from "../../ring/counters.ts";
 import type { Deadline, DeadlineTarget } from "../../ring/deadlines.ts";
 import type { Starved } from "../../ring/reactor.ts";
 import type { CompletionTarget } from "../../ring/slots.ts";
-import type { AddressInput } from "../../ring/abi/address.ts";
+import type { AddressInput } from "../../ring/abi/address_input.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 
 /** Messages of one round. */

@@ -19,11 +19,11 @@ import { type RoundOwner, Rounds } from "./datagram_rounds.ts";
 import { badResource, netError, timedOut } from "../errors.ts";
 import type { RingBuffer } from "../ring_buffer.ts";
 import type { Socket } from "../socket.ts";
-import type { OpOptions } from "../stream/stream_receive.ts";
+import type { OpOptions } from "../operation.ts";
 import { Counter } from "../../ring/counters.ts";
 import type { DeadlineTarget } from "../../ring/deadlines.ts";
 import type { Reactor } from "../../ring/reactor.ts";
-import type { AddressInput } from "../../ring/abi/address.ts";
+import type { AddressInput } from "../../ring/abi/address_input.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 
 /** The most bytes of single datagrams that wait: beyond, `send` rejects with ENOBUFS. */

@@ -16,21 +16,14 @@ import type { ReceiveLayout } from "./datagram_template.ts";
 import { resolveDestination } from "./datagram_names.ts";
 import { badResource, busy, netError } from "../errors.ts";
 import type { Network } from "../network.ts";
-import { checkOperation } from "../operation.ts";
+import { checkOperation, type OpOptions } from "../operation.ts";
 import type { SocketKind } from "../options/options.ts";
 import { RingBuffer } from "../ring_buffer.ts";
 import { Socket, type SocketOwner } from "../socket.ts";
-import type { OpOptions } from "../stream/stream_receive.ts";
 import type { CloseReport } from "../stream/stream_socket.ts";
-import {
-  type AddressFamily,
-  type AddressInput,
-  canonicalize,
-  type HostPort,
-  isHostPort,
-  parseAddress,
-  type SocketAddress,
-} from "../../ring/abi/address.ts";
+import { type AddressFamily, canonicalize, type SocketAddress } from "../../ring/abi/address.ts";
+import { type AddressInput, isHostPort, parseAddress } from "../../ring/abi/address_input.ts";
+import type { HostPort } from "../../ring/abi/address_text.ts";
 
 /** What an endpoint is made of; `bind` makes them. */
 export interface DatagramParts {

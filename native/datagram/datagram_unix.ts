@@ -11,7 +11,7 @@ import type { OwnedFd } from "../unix/unix_descriptors.ts";
 import type { DatagramOptionName, OptionValue } from "../options/options.ts";
 import { adoptDatagrams } from "./datagram_adopt.ts";
 import type { AdoptDatagramOptions, BindOptions } from "./datagram_options.ts";
-import type { UnixAddressInput } from "../../ring/abi/address.ts";
+import type { UnixAddressInput } from "../../ring/abi/address_input.ts";
 
 /**
  * A Unix socket of datagrams: none is lost or reordered, and a receiver that does not read stops its

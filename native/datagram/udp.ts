@@ -12,7 +12,7 @@ import type { DatagramOptionName, OptionValue } from "../options/options.ts";
 import { joinGroup, type JoinOptions, type Membership } from "./udp_membership.ts";
 import { adoptDatagrams } from "./datagram_adopt.ts";
 import type { AdoptDatagramOptions, BindOptions } from "./datagram_options.ts";
-import type { AddressInput } from "../../ring/abi/address.ts";
+import type { AddressInput } from "../../ring/abi/address_input.ts";
 
 /**
  * A UDP socket.

@@ -7,7 +7,8 @@
 import { netError, notCapable, unsupported } from "../errors.ts";
 import { checkKeys } from "../options/options.ts";
 import type { Socket } from "../socket.ts";
-import { canonicalizeHost, SocketAddress } from "../../ring/abi/address.ts";
+import { SocketAddress } from "../../ring/abi/address.ts";
+import { canonicalizeHost } from "../../ring/abi/ip_text.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { W_ADDRESS, W_ADDRESS3, W_FILE_INDEX, W_LENGTH } from "../../ring/abi/layout.ts";
 import { DriverOp, SockOpt } from "../../ring/abi/opcodes.ts";

@@ -11,7 +11,8 @@ import { UnixDatagramEndpoint } from "./datagram_unix.ts";
 import { netError, unsupported } from "../errors.ts";
 import { Want } from "../network.ts";
 import { UdpEndpoint } from "./udp.ts";
-import { type AddressInput, SocketAddress } from "../../ring/abi/address.ts";
+import { SocketAddress } from "../../ring/abi/address.ts";
+import type { AddressInput } from "../../ring/abi/address_input.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { Sock } from "../../ring/abi/opcodes.ts";
 

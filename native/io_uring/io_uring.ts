@@ -17,8 +17,7 @@ import {
 } from "./io_uring_options.ts";
 import { checkUserData, requireInteger, type Submission } from "./io_uring_submission.ts";
 import type { RingBuffer } from "../ring_buffer.ts";
-import type { OpOptions } from "../stream/stream_receive.ts";
-import { checkOperation } from "../operation.ts";
+import { checkOperation, type OpOptions } from "../operation.ts";
 import { type BackendName, openDriver } from "../../drivers/mod.ts";
 import { Counter } from "../../ring/counters.ts";
 import type { RingMemory } from "../../ring/memory.ts";

@@ -6,13 +6,9 @@
 
 import { checkKeys } from "../options/options.ts";
 import { BucketTable, Outcome } from "./rate_buckets.ts";
-import {
-  type AddressInput,
-  canonicalizeHost,
-  isHostPort,
-  parseAddress,
-  SocketAddress,
-} from "../../ring/abi/address.ts";
+import { SocketAddress } from "../../ring/abi/address.ts";
+import { type AddressInput, isHostPort, parseAddress } from "../../ring/abi/address_input.ts";
+import { canonicalizeHost } from "../../ring/abi/ip_text.ts";
 import type { SipKey } from "../../ring/abi/sip_hash.ts";
 
 /** Whoever decides whether a peer may go on; endpoints ask it before they accept or receive. */

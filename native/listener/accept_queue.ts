@@ -7,7 +7,7 @@
 import { timedOut } from "../errors.ts";
 import type { NamedSocket } from "../network.ts";
 import type { Socket } from "../socket.ts";
-import type { OpOptions } from "../stream/stream_receive.ts";
+import type { OpOptions } from "../operation.ts";
 import type { Deadline, DeadlineTarget } from "../../ring/deadlines.ts";
 
 interface Waiter<S> {

@@ -23,7 +23,7 @@ import type { AcceptPlan } from "./listen_options.ts";
 import type { NamedSocket, Network } from "../network.ts";
 import type { Scope } from "../scope.ts";
 import type { Socket } from "../socket.ts";
-import type { OpOptions } from "../stream/stream_receive.ts";
+import type { OpOptions } from "../operation.ts";
 import type { StreamParts, StreamSocket } from "../stream/stream_socket.ts";
 import type { SocketAddress } from "../../ring/abi/address.ts";
 import { Errno } from "../../ring/abi/errno.ts";

@@ -20,12 +20,8 @@ import {
 } from "../unix/unix_endpoint.ts";
 import { bindUnix, type SocketFile } from "../unix/unix_path.ts";
 import { openSocket } from "../unix/unix_types.ts";
-import {
-  type AddressInput,
-  isHostPort,
-  parseAddress,
-  type SocketAddress,
-} from "../../ring/abi/address.ts";
+import type { SocketAddress } from "../../ring/abi/address.ts";
+import { type AddressInput, isHostPort, parseAddress } from "../../ring/abi/address_input.ts";
 
 /** Opens an endpoint: a {@linkcode UnixEndpoint} where the address is of a Unix socket. */
 export async function listen(

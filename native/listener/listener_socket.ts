@@ -12,8 +12,7 @@ import { duplicateDescriptor, handOver, type HandoverKind } from "../process/han
 import type { ListenOptionName, OptionValue, SocketKind } from "../options/options.ts";
 import type { Scope } from "../scope.ts";
 import { Socket } from "../socket.ts";
-import type { OpOptions } from "../stream/stream_receive.ts";
-import { checkOperation } from "../operation.ts";
+import { checkOperation, type OpOptions } from "../operation.ts";
 import type { StreamSocket } from "../stream/stream_socket.ts";
 import type { OwnedFd } from "../unix/unix_descriptors.ts";
 import type { UnixStream } from "../unix/unix_stream.ts";

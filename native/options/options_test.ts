@@ -16,7 +16,8 @@ import {
   type SocketKind,
   STREAM_OPTIONS,
 } from "./options.ts";
-import { parseAddress, type SocketAddress } from "../../ring/abi/address.ts";
+import type { SocketAddress } from "../../ring/abi/address.ts";
+import { parseAddress } from "../../ring/abi/address_input.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { SockOpt } from "../../ring/abi/opcodes.ts";
 

@@ -14,7 +14,7 @@ import {
   PacketWait,
 } from "./packet_side.ts";
 import { Breather, PacketWatch } from "./packet_watch.ts";
-import type { OpOptions } from "../stream/stream_receive.ts";
+import type { OpOptions } from "../operation.ts";
 import { MAXIMUM_PARK_MS } from "../../ring/barrier.ts";
 import type { PacketConsumer } from "../../ring/packet_consumer.ts";
 import { PacketClosed, type PacketRing } from "../../ring/packet_ring.ts";

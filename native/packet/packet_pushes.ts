@@ -15,7 +15,7 @@ import {
   refusedError,
 } from "./packet_side.ts";
 import { Breather, PacketWatch } from "./packet_watch.ts";
-import type { OpOptions } from "../stream/stream_receive.ts";
+import type { OpOptions } from "../operation.ts";
 import { MAXIMUM_PARK_MS } from "../../ring/barrier.ts";
 import type { PacketProducer } from "../../ring/packet_producer.ts";
 import { PacketClosed, type PacketRing } from "../../ring/packet_ring.ts";

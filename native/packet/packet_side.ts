@@ -6,7 +6,7 @@
 
 import { badResource, netError, timedOut } from "../errors.ts";
 import { checkKeys } from "../options/options.ts";
-import type { OpOptions } from "../stream/stream_receive.ts";
+import type { OpOptions } from "../operation.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 
 const OPERATION_KEYS: readonly string[] = ["signal", "timeoutMs"];

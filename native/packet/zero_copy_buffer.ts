@@ -10,7 +10,7 @@ import type { Packet, PacketReservation } from "./packet_lease.ts";
 import { BatchReader, ONE_PACKET, PacketIterator, PacketPops } from "./packet_pops.ts";
 import { PacketPushes } from "./packet_pushes.ts";
 import { closedError } from "./packet_side.ts";
-import type { OpOptions } from "../stream/stream_receive.ts";
+import type { OpOptions } from "../operation.ts";
 import { PacketConsumer } from "../../ring/packet_consumer.ts";
 import { PacketProducer } from "../../ring/packet_producer.ts";
 import { PacketClosed, type PacketHandle, PacketRing } from "../../ring/packet_ring.ts";

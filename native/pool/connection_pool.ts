@@ -11,7 +11,7 @@ import {
 } from "./pool_options.ts";
 import { endsWithin } from "../deadline_wait.ts";
 import { badResource } from "../errors.ts";
-import { checkOperation, checkTimeout } from "../operation.ts";
+import { checkOperation, checkTimeout, type OpOptions } from "../operation.ts";
 import { checkKeys } from "../options/options.ts";
 import { PoolConnection, type Spoilage } from "./pool_connection.ts";
 import type { PoolHost } from "./pool_host.ts";
@@ -19,8 +19,7 @@ import { PoolHosts } from "./pool_hosts.ts";
 import { PoolQueue } from "./pool_queue.ts";
 import { type ConnectionPoolStats, emptyTally, type PoolDrainReport } from "./pool_stats.ts";
 import { PooledStream } from "./pooled_stream.ts";
-import type { OpOptions } from "../stream/stream_receive.ts";
-import type { AddressInput } from "../../ring/abi/address.ts";
+import type { AddressInput } from "../../ring/abi/address_input.ts";
 
 /**
  * A pool of connections: whoever needs one borrows it, and gives it back for the next.

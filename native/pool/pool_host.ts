@@ -7,7 +7,7 @@
 import type { PoolConnection } from "./pool_connection.ts";
 import type { PooledStream } from "./pooled_stream.ts";
 import type { Deadline } from "../../ring/deadlines.ts";
-import type { AddressInput } from "../../ring/abi/address.ts";
+import type { AddressInput } from "../../ring/abi/address_input.ts";
 
 /** Somebody who waits for a connection. */
 export interface PoolWaiter {

@@ -6,7 +6,7 @@
 
 import type { PoolConnection } from "./pool_connection.ts";
 import { PoolHost } from "./pool_host.ts";
-import { type AddressInput, isHostPort, parseAddress } from "../../ring/abi/address.ts";
+import { type AddressInput, isHostPort, parseAddress } from "../../ring/abi/address_input.ts";
 
 /** Who lacks connections. */
 export interface Need {

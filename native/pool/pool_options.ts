@@ -7,7 +7,7 @@
 import { requireInteger } from "../authorization.ts";
 import type { NetworkCapability } from "../capability.ts";
 import { checkKeys } from "../options/options.ts";
-import type { OpOptions } from "../stream/stream_receive.ts";
+import type { OpOptions } from "../operation.ts";
 import type { StreamSocket } from "../stream/stream_socket.ts";
 import type { ConnectOptions } from "../tcp/tcp_stream.ts";
 

@@ -7,7 +7,7 @@
 import { limitExceeded, timedOut } from "../errors.ts";
 import type { PoolHost, PoolWaiter } from "./pool_host.ts";
 import type { PooledStream } from "./pooled_stream.ts";
-import type { OpOptions } from "../stream/stream_receive.ts";
+import type { OpOptions } from "../operation.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import type { Reactor } from "../../ring/reactor.ts";
 

@@ -6,7 +6,7 @@
 
 import { badResource } from "../errors.ts";
 import type { Lease } from "../lease.ts";
-import type { OpOptions } from "../stream/stream_receive.ts";
+import type { OpOptions } from "../operation.ts";
 import type { SendOptions } from "../stream/stream_send.ts";
 import type { StreamSocket } from "../stream/stream_socket.ts";
 

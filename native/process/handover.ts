@@ -15,8 +15,7 @@
 
 import { netError, timedOut } from "../errors.ts";
 import type { ListenerSocket } from "../listener/listener_socket.ts";
-import { checkOperation } from "../operation.ts";
-import type { OpOptions } from "../stream/stream_receive.ts";
+import { checkOperation, type OpOptions } from "../operation.ts";
 import type { StreamSocket } from "../stream/stream_socket.ts";
 import { OwnedFd, requireDescriptors } from "../unix/unix_descriptors.ts";
 import type { UnixStream } from "../unix/unix_stream.ts";

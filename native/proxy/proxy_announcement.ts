@@ -9,13 +9,8 @@ import type { AnyStream } from "../listener/endpoint_streams.ts";
 import { NOTHING_SAID, type ProxyHeader, type ProxyTlv } from "./proxy_header.ts";
 import { writeProxyHeader } from "./proxy_protocol.ts";
 import { checkTlvs } from "./proxy_v2.ts";
-import {
-  type AddressInput,
-  canonicalize,
-  isHostPort,
-  parseAddress,
-  SocketAddress,
-} from "../../ring/abi/address.ts";
+import { canonicalize, SocketAddress } from "../../ring/abi/address.ts";
+import { type AddressInput, isHostPort, parseAddress } from "../../ring/abi/address_input.ts";
 
 /** Options of `connect` for connections that are made on behalf of somebody else. */
 export interface ProxyConnectOptions {

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { inspectHost, SocketAddress } from "../../ring/abi/address.ts";
+import { SocketAddress } from "../../ring/abi/address.ts";
+import { inspectHost } from "../../ring/abi/ip_text.ts";
 
 /** The entry that stands for every peer of a Unix socket. */
 const UNIX = "unix:";

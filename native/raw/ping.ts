@@ -21,11 +21,11 @@ import {
 } from "./icmp.ts";
 import { readPacket } from "./ip_header.ts";
 import { checkKeys } from "../options/options.ts";
-import { checkOperation } from "../operation.ts";
+import { checkOperation, type OpOptions } from "../operation.ts";
 import { RawEndpoint } from "./raw.ts";
 import { hostAddress } from "./raw_open.ts";
-import type { OpOptions } from "../stream/stream_receive.ts";
-import { canonicalize, canonicalizeHost, type SocketAddress } from "../../ring/abi/address.ts";
+import { canonicalize, type SocketAddress } from "../../ring/abi/address.ts";
+import { canonicalizeHost } from "../../ring/abi/ip_text.ts";
 import { Errno, errnoSentence } from "../../ring/abi/errno.ts";
 import type { Deadline } from "../../ring/deadlines.ts";
 

@@ -10,14 +10,10 @@ import { DatagramSocket } from "../datagram/datagram_socket.ts";
 import type { DatagramOptionName, DatagramOptionValues, OptionValue } from "../options/options.ts";
 import { judgeHeader } from "./raw_guard.ts";
 import { hostAddress, type OpenedRaw, openRaw, withoutPort } from "./raw_open.ts";
-import type { OpOptions } from "../stream/stream_receive.ts";
-import {
-  type AddressInput,
-  canonicalizeHost,
-  isHostPort,
-  parseAddress,
-  type SocketAddress,
-} from "../../ring/abi/address.ts";
+import type { OpOptions } from "../operation.ts";
+import type { SocketAddress } from "../../ring/abi/address.ts";
+import { type AddressInput, isHostPort, parseAddress } from "../../ring/abi/address_input.ts";
+import { canonicalizeHost } from "../../ring/abi/ip_text.ts";
 
 /** Options of a raw socket: those of datagrams, and what is particular to it. */
 export interface RawOptions extends Partial<DatagramOptionValues> {

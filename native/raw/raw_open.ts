@@ -12,7 +12,8 @@ import { netError, unsupported } from "../errors.ts";
 import { Want } from "../network.ts";
 import { checkKeys, checkOptionValues, DATAGRAM_OPTIONS, setOptions } from "../options/options.ts";
 import type { RawOptions } from "./raw.ts";
-import { canonicalize, canonicalizeHost, SocketAddress } from "../../ring/abi/address.ts";
+import { canonicalize, SocketAddress } from "../../ring/abi/address.ts";
+import { canonicalizeHost } from "../../ring/abi/ip_text.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { Sock, SockOpt } from "../../ring/abi/opcodes.ts";
 

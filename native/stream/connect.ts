@@ -33,14 +33,9 @@ import { type UnixConnectOptions, UnixStream } from "../unix/unix_stream.ts";
 import { openSocket, requireType } from "../unix/unix_types.ts";
 import { resolveName } from "../resolver.ts";
 import { isDenial, type NameAdmission } from "../../ring/authority/mod.ts";
-import {
-  type AddressInput,
-  canonicalize,
-  type HostPort,
-  isHostPort,
-  parseAddress,
-  type SocketAddress,
-} from "../../ring/abi/address.ts";
+import { canonicalize, type SocketAddress } from "../../ring/abi/address.ts";
+import { type AddressInput, isHostPort, parseAddress } from "../../ring/abi/address_input.ts";
+import type { HostPort } from "../../ring/abi/address_text.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 
 /** RFC 8305, section 8: Connection Attempt Delay, in milliseconds. */

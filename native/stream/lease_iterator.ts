@@ -6,7 +6,8 @@
  */
 
 import type { BufferLease, Lease } from "../lease.ts";
-import { type LeaseReader, type OpOptions, Reader, type ReceiveSide } from "./stream_receive.ts";
+import type { OpOptions } from "../operation.ts";
+import { type LeaseReader, Reader, type ReceiveSide } from "./stream_receive.ts";
 
 /** Whoever knows whether another reader is in the way. */
 export interface ReaderGate {

@@ -16,7 +16,7 @@ import { PartialSendError, timedOut } from "../errors.ts";
 import type { TurnTaker } from "./send_queue.ts";
 import type { Socket } from "../socket.ts";
 import type { SendSide } from "./stream_send.ts";
-import type { OpOptions } from "./stream_receive.ts";
+import type { OpOptions } from "../operation.ts";
 import type { DeadlineTarget } from "../../ring/deadlines.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 

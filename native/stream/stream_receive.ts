@@ -1,13 +1,6 @@
 /**
  * The receiving half of a stream: it arms receives, queues what arrives, and hands out leases.
  *
- * ```text
- *  IDLE --arm--> ARMED --completion without MORE--> IDLE
- *                  | cancel (abort, deadline, break, pause, close)
- *                  v
- *              CANCELLING --terminal completion--> IDLE
- * ```
- *
  * A multishot receive stays armed between reads and may run ahead of its reader; what it brings is
  * queued up to a bound, then it is cancelled until the reader caught up. Nothing that arrived is
  * ever dropped: what a cancelled reader did not take waits for the next one.
@@ -15,12 +8,12 @@
  * @module
  */
 
-import type { Network } from "../network.ts";
+import { type IteratingReader, ReceiveState, ReceivingHalf } from "../receiving_half.ts";
+import type { OpOptions } from "../operation.ts";
 import type { RingBuffer } from "../ring_buffer.ts";
 import type { Socket } from "../socket.ts";
-import { badResource, completionError, netError, timedOut } from "../errors.ts";
+import { netError } from "../errors.ts";
 import { BufferLease, type Lease, type LeaseIssuer } from "../lease.ts";
-import type { Deadline, DeadlineTarget } from "../../ring/deadlines.ts";
 import type { Starved } from "../../ring/reactor.ts";
 import type { CompletionTarget } from "../../ring/slots.ts";
 import { BUFFER_GROUP, type ProvidedBuffers } from "../../ring/buffers.ts";
@@ -44,29 +37,13 @@ const NO_BUFFER = -1;
 /** The value of `#ended` at the end of the stream. */
 const END_OF_STREAM = -1;
 
-const State = { IDLE: 0, ARMED: 1, CANCELLING: 2, STARVED: 3 } as const;
-type State = typeof State[keyof typeof State];
-
 /** Who reads: only one at a time. */
 export const Reader = { NONE: 0, ONCE: 1, MANY: 2, STREAM: 3 } as const;
 /** See {@linkcode Reader}. */
 export type Reader = typeof Reader[keyof typeof Reader];
 
-/** What every operation takes. */
-export interface OpOptions {
-  /** Cancels the operation; it then rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
-  /** Deadline in milliseconds, 0 or more; for `receiveMany` idle time between leases. */
-  readonly timeoutMs?: number;
-}
-
 /** Shapes what one reader is given, where that is not the lease itself. */
-export interface LeaseReader {
-  /** @param lease the next one, null at the end */
-  accept(lease: BufferLease | null): IteratorResult<Lease>;
-  /** Notes that reading ended with an error. */
-  fail(): void;
-}
+export type LeaseReader = IteratingReader<BufferLease, Lease>;
 
 /** Takes what arrives within the turn that brought it: without a promise for each lease. */
 export interface LeaseSink {
@@ -100,36 +77,17 @@ export interface MessageReceiver {
   arrived(slot: number, result: number, isClosed: boolean): number | Error;
 }
 
-type Resolve = (value: BufferLease | IteratorResult<Lease> | null) => void;
-type Reject = (reason: unknown) => void;
-type Executor<T> = (resolve: (value: T) => void, reject: Reject) => void;
-
-// One waiter per stream: its resolvers go from the promise's executor into the stream, without a
-// closure per operation.
-let parking: ReceiveSide;
-function park(resolve: Resolve, reject: Reject): void {
-  parking.resolve = resolve;
-  parking.reject = reject;
-}
-
 /** The receiving half of one stream. */
-export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, LeaseIssuer {
+export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease | null>
+  implements CompletionTarget, Starved, LeaseIssuer {
   /** Who reads now. */
   reader: Reader = Reader.NONE;
   /** Leases a program holds now. */
   leases = 0;
   /** The most leases a program may hold. */
   leasesMax: number;
-  /** The waiter's resolvers; set by `park`. */
-  resolve: Resolve | null = null;
-  /** See {@linkcode ReceiveSide.resolve}. */
-  reject: Reject | null = null;
   /** Who receives instead, where plain bytes are not all; null for RECV. */
   messages: MessageReceiver | null = null;
-  readonly #socket: Socket;
-  readonly #network: Network;
-  #state: State = State.IDLE;
-  #slot = -1;
   /** Whose receive is in the ring, null for RECV. */
   #armed: MessageReceiver | null = null;
   /** Why a message that nobody waited for could not be handed out. */
@@ -138,39 +96,27 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
   #queue: BufferLease[] | null = null;
   /** 0 while open, else why no more bytes come: EOF or an errno. */
   #ended = 0;
-  #isClosed = false;
-  /** Why, null for an ordinary close: its error is made when somebody runs into it. */
-  #closedBy: Error | null = null;
-  #leaseReader: LeaseReader | null = null;
   #sink: LeaseSink | null = null;
   /** Whether the sink takes nothing at the moment. */
   #isHeld = false;
-  #interrupt: unknown = undefined;
-  #hasInterrupt = false;
-  #deadline: Deadline | null = null;
   #into: RingBuffer | null = null;
-  #idle: (() => void) | null = null;
+  /** Bytes of the last receive into a program's own memory. */
+  #received = 0;
 
   /** @param socket whose bytes these are */
   constructor(socket: Socket, leasesMax: number) {
-    this.#socket = socket;
-    this.#network = socket.network;
+    super(socket);
     this.leasesMax = leasesMax;
   }
 
   /** Whether an operation of this side is in the ring. */
   get isArmed(): boolean {
-    return this.#slot >= 0;
+    return this.slot >= 0;
   }
 
   /** Whether somebody waits for bytes. */
   get isAwaited(): boolean {
     return this.resolve !== null || (this.#sink !== null && !this.#isHeld);
-  }
-
-  /** Whether it was closed by `close()`, not by an error or a revocation. */
-  get isClosedOrdinarily(): boolean {
-    return this.#isClosed && this.#closedBy === null;
   }
 
   /** Waits for bytes that a program will hold, once. */
@@ -187,7 +133,8 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
     }
     const settled = this.#settledNow(options);
     if (settled !== null) return settled;
-    return this.#wait<BufferLease | null>(false, options);
+    this.#isMultishot = false;
+    return this.wait<BufferLease | null>(null, options);
   }
 
   /** {@linkcode ReceiveSide.take} for a reader that is told within the turn that brought bytes. */
@@ -196,18 +143,18 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
     if (queue !== null && queue.length > 0) {
       return Promise.resolve(reader.accept(queue.shift()!));
     }
-    if (this.#isClosed || this.#ended !== 0 || this.#complaint !== null) {
+    if (this.isClosed || this.#ended !== 0 || this.#complaint !== null) {
       return this.#endFor(reader, false, undefined);
     }
-    this.#leaseReader = reader;
-    return this.#wait<IteratorResult<Lease>>(false, undefined);
+    this.#isMultishot = false;
+    return this.wait<IteratorResult<Lease>>(reader, undefined);
   }
 
   /** Lets go of a waiter that nobody listens to any more: what comes is for the next reader. */
   abandon(): void {
     const { resolve } = this;
     if (resolve === null) return;
-    this.#unpark();
+    this.unpark();
     resolve(null);
   }
 
@@ -221,12 +168,12 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
     if (queue !== null && queue.length > 0 && !isHoarding && options?.signal?.aborted !== true) {
       return Promise.resolve(reader.accept(queue.shift()!));
     }
-    const isOver = this.#isClosed || this.#ended !== 0 || this.#complaint !== null;
+    const isOver = this.isClosed || this.#ended !== 0 || this.#complaint !== null;
     if (isHoarding || isOver || options?.signal?.aborted) {
       return this.#endFor(reader, isHoarding, options);
     }
-    this.#leaseReader = reader;
-    return this.#wait<IteratorResult<Lease>>(true, options);
+    this.#isMultishot = this.network.reactor.driver.features.multishotReceive;
+    return this.wait<IteratorResult<Lease>>(reader, options);
   }
 
   /**
@@ -235,9 +182,9 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
    * @throws {NetError} when no operation may begin
    */
   flow(sink: LeaseSink): void {
-    const refusal = this.#socket.admit("receive");
+    const refusal = this.socket.admit("receive");
     if (refusal !== null) throw refusal;
-    this.#socket.beginWait();
+    this.socket.beginWait();
     this.#sink = sink;
     this.#isHeld = false;
     this.#proceed();
@@ -246,7 +193,7 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
   /** Lets the sink rest: at most what is on its way arrives meanwhile, and waits. */
   hold(): void {
     this.#isHeld = true;
-    if (this.#slot >= 0) this.#cancel();
+    if (this.slot >= 0) this.cancel();
   }
 
   /** Goes on, first with what waited. */
@@ -262,40 +209,24 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
       this.#sink.take(queue.shift()!);
     }
     if (this.#isHeld || this.#sink === null) return;
-    if (this.#isClosed) this.#endFlow(this.#closedError());
+    if (this.isClosed) this.#endFlow(this.closedError());
     else if (this.#ended === END_OF_STREAM) this.#endFlow(null);
-    else if (this.#ended !== 0) this.#endFlow(this.#error(this.#ended));
-    else if (this.#state === State.IDLE) this.#armFlow();
+    else if (this.#ended !== 0) this.#endFlow(this.error(this.#ended));
+    else if (this.state === ReceiveState.IDLE) this.#armFlow();
   }
 
   #armFlow(): void {
-    const { multishotReceive } = this.#network.reactor.driver.features;
+    const { multishotReceive } = this.network.reactor.driver.features;
     this.#isMultishot = this.#sink!.runsAhead && multishotReceive;
-    this.#arm();
+    this.arm();
   }
 
   #endFlow(reason: unknown): void {
     const sink = this.#sink!;
     this.#sink = null;
     this.reader = Reader.NONE;
-    this.#socket.endWait();
+    this.socket.endWait();
     sink.end(reason);
-  }
-
-  #wait<Outcome>(many: boolean, options: OpOptions | undefined): Promise<Outcome> {
-    const refusal = this.#socket.admit("receive");
-    if (refusal !== null) {
-      this.#leaseReader?.fail();
-      this.#leaseReader = null;
-      return Promise.reject(refusal);
-    }
-    this.#isMultishot = many && this.#network.reactor.driver.features.multishotReceive;
-    this.#socket.beginWait();
-    parking = this;
-    const promise = new Promise<Outcome>(park as unknown as Executor<Outcome>);
-    if (options !== undefined) this.#guard(options);
-    if (this.#state === State.IDLE) this.#arm();
-    return promise;
   }
 
   async #endFor(
@@ -323,7 +254,7 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
         return 0;
       }
       // A receive that is still being cancelled may yet bring bytes: they come first.
-      if (this.#state === State.IDLE) return await this.#receiveInto(into, options);
+      if (this.state === ReceiveState.IDLE) return await this.#receiveInto(into, options);
     }
     const lease = await this.take(options);
     if (lease === null) return 0;
@@ -340,64 +271,27 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
     else (this.#queue ??= []).unshift(lease);
   }
 
-  /** Stops receiving ahead. @returns when no receive is armed any more; what came is kept */
-  stop(): Promise<void> {
-    if (this.#state === State.STARVED) this.#state = State.IDLE;
-    if (this.#slot < 0) return Promise.resolve();
-    this.#cancel();
-    return this.#whenDisarmed();
-  }
-
-  /**
-   * Ends the side.
-   *
-   * @param reason what a waiting reader rejects with, null for an ordinary close
-   * @returns when no receive is armed any more, null when none is now
-   */
-  terminate(reason: Error | null): Promise<void> | null {
-    this.#isClosed = true;
-    this.#closedBy = reason;
-    if (this.#queue !== null) {
-      for (const lease of this.#queue) lease.release();
-      this.#queue = null;
-    }
-    if (this.#state === State.STARVED) this.#state = State.IDLE;
-    if (this.#sink !== null) this.#endFlow(this.#closedError());
-    if (this.#slot < 0) {
-      if (this.resolve !== null) this.#failClosed();
-      return null;
-    }
-    this.#cancel();
-    return this.#whenDisarmed();
-  }
-
   /** {@inheritDoc CompletionTarget.onCompletion} */
   onCompletion(_tag: number, result: number, flags: number, slot: number): void {
     const isTerminal = (flags & CqeFlag.MORE) === 0;
     const messages = this.#armed;
     if (isTerminal) {
-      this.#slot = -1;
-      this.#state = State.IDLE;
+      this.slot = -1;
+      this.state = ReceiveState.IDLE;
       this.#armed = null;
     }
     if (messages !== null && result >= 0) this.#messageArrived(messages, slot, result, flags);
     else if (result > 0) this.#arrived(result, flags);
     else if (result === 0) this.#endOfStream(flags);
     else this.#failed(-result);
-    if (isTerminal) this.#disarmed();
-  }
-
-  /** {@inheritDoc DeadlineTarget.onDeadline} */
-  onDeadline(_tag: number): void {
-    this.#deadline = null;
-    this.#interruptWith(timedOut("receive", this.#names()));
+    if (isTerminal) this.disarmed();
   }
 
   /** {@inheritDoc Starved.resume} */
   resume(): boolean {
-    if (this.#state !== State.STARVED) return true;
-    this.#state = State.IDLE;
-    if (this.resolve !== null) this.#arm();
+    if (this.state !== ReceiveState.STARVED) return true;
+    this.state = ReceiveState.IDLE;
+    if (this.resolve !== null) this.arm();
     else if (this.#sink !== null) this.#proceed();
     return true;
   }
@@ -405,130 +299,90 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
   /** {@inheritDoc LeaseIssuer.leaseTaken} */
   leaseTaken(): void {
     this.leases++;
-    this.#network.leases++;
+    this.network.leases++;
   }
 
   /** {@inheritDoc LeaseIssuer.leaseReturned} */
   leaseReturned(): void {
     this.leases--;
-    this.#network.leases--;
+    this.network.leases--;
   }
 
   /** What needs no waiting: an end, an error, an aborted signal. */
   #settledNow(options: OpOptions | undefined): Promise<null> | null {
     if (options?.signal?.aborted === true) return Promise.reject(options.signal.reason);
-    if (this.#isClosed) return Promise.reject(this.#closedError());
+    if (this.isClosed) return Promise.reject(this.closedError());
     if (this.#complaint !== null) {
       const complaint = this.#complaint;
       this.#complaint = null;
       return Promise.reject(complaint);
     }
     if (this.#ended === END_OF_STREAM) return Promise.resolve(null);
-    if (this.#ended > 0) return Promise.reject(this.#error(this.#ended));
+    if (this.#ended > 0) return Promise.reject(this.error(this.#ended));
     return null;
   }
 
-  #guard(options: OpOptions): void {
-    const { signal, timeoutMs } = options;
-    if (timeoutMs !== undefined) {
-      this.#deadline = this.#network.reactor.armDeadline(timeoutMs, this, 0);
-    }
-    if (signal === undefined) return;
-    const onAbort = () => this.#interruptWith(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    const [resolve, reject] = [this.resolve!, this.reject!];
-    this.resolve = (value) => {
-      signal.removeEventListener("abort", onAbort);
-      resolve(value);
-    };
-    this.reject = (reason) => {
-      signal.removeEventListener("abort", onAbort);
-      reject(reason);
-    };
-  }
-
-  /** Cancels for a waiter that gave up; it is told when the receive ended without bytes for it. */
-  #interruptWith(reason: unknown): void {
-    if (this.resolve === null) return;
-    this.#interrupt = reason;
-    this.#hasInterrupt = true;
-    if (this.#state === State.STARVED) this.#state = State.IDLE;
-    if (this.#slot >= 0) this.#cancel();
-    else this.#disarmed();
-  }
-
-  #arm(): void {
-    const { reactor } = this.#network;
+  /** {@inheritDoc ReceivingHalf.arm} */
+  protected arm(): void {
+    const { reactor } = this.network;
     const { messages } = this;
     const buffers = messages === null ? reactor.buffers : messages.buffers;
     if (buffers.available === 0) {
-      this.#state = State.STARVED;
+      this.state = ReceiveState.STARVED;
       reactor.awaitBuffers(this, buffers);
       return;
     }
     if (messages !== null && !messages.prepare(this)) {
-      this.#state = State.STARVED;
+      this.state = ReceiveState.STARVED;
       return;
     }
     const slot = messages === null ? reactor.slots.takeBare(this, 0) : reactor.slots.take(this, 0);
     if (slot < 0) {
-      const exceeded = this.#network.inFlightExceeded("receive");
+      const exceeded = this.network.inFlightExceeded("receive");
       if (this.#sink !== null) this.#endFlow(exceeded);
-      else this.#fail(exceeded);
+      else this.fail(exceeded);
       return;
     }
-    this.#slot = slot;
-    this.#state = State.ARMED;
+    this.slot = slot;
+    this.state = ReceiveState.ARMED;
     if (messages !== null) {
       this.#armed = messages;
-      messages.fill(reactor.entry(HEAD_MESSAGE, this.#socket.descriptor, slot), slot);
+      messages.fill(reactor.entry(HEAD_MESSAGE, this.socket.descriptor, slot), slot);
       return;
     }
     const head = this.#isMultishot ? HEAD_MULTISHOT : HEAD_SINGLE;
-    const at = reactor.entry(head, this.#socket.descriptor, slot);
+    const at = reactor.entry(head, this.socket.descriptor, slot);
     reactor.entries[at + W_BUFFER_GROUP] = BUFFER_GROUP;
   }
 
   async #receiveInto(into: RingBuffer, options: OpOptions | undefined): Promise<number> {
-    const { reactor } = this.#network;
+    const { reactor } = this.network;
     const slot = reactor.slots.takeBare(this, 0);
-    if (slot < 0) throw this.#network.inFlightExceeded("receive");
-    const refusal = this.#socket.admit("receive");
+    if (slot < 0) throw this.network.inFlightExceeded("receive");
+    const refusal = this.socket.admit("receive");
     if (refusal !== null) {
       reactor.slots.abandon(slot);
       throw refusal;
     }
-    this.#socket.beginWait();
-    parking = this;
-    const promise = new Promise<null>(park as unknown as Executor<null>);
-    if (options !== undefined) this.#guard(options);
+    const promise = this.park(options);
     into.pin();
     this.#into = into;
-    this.#slot = slot;
-    this.#state = State.ARMED;
+    this.slot = slot;
+    this.state = ReceiveState.ARMED;
     this.#received = 0;
-    const at = reactor.entry(Op.RECV, this.#socket.descriptor, slot);
+    const at = reactor.entry(Op.RECV, this.socket.descriptor, slot);
     reactor.setLong(at + W_ADDRESS, reactor.memory.base + into.offset);
     reactor.entries[at + W_LENGTH] = into.length;
     await promise;
     return this.#received;
   }
 
-  /** Bytes of the last receive into a program's own memory. */
-  #received = 0;
-
-  #cancel(): void {
-    if (this.#state !== State.ARMED) return;
-    this.#state = State.CANCELLING;
-    this.#network.reactor.cancel(this.#slot);
-  }
-
   #arrived(count: number, flags: number): void {
-    const { reactor } = this.#network;
+    const { reactor } = this.network;
     const { buffers, memory, counters } = reactor;
     counters.add(Counter.receives, 1);
     counters.add(Counter.bytesReceived, count);
-    const { meter } = this.#socket;
+    const { meter } = this.socket;
     if (meter !== null) meter.addReceived(count);
     if (this.#into !== null) {
       this.#received = count;
@@ -537,7 +391,7 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
     }
     const id = flags >>> CQE_BUFFER_SHIFT;
     buffers.arrive(id);
-    if (this.#isClosed) {
+    if (this.isClosed) {
       buffers.release(id);
       return;
     }
@@ -558,13 +412,13 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
       return;
     }
     const queue = this.#queue ??= [];
-    if (queue.push(lease) >= QUEUE_HIGH) this.#cancel();
+    if (queue.push(lease) >= QUEUE_HIGH) this.cancel();
   }
 
   #messageArrived(messages: MessageReceiver, slot: number, result: number, flags: number): void {
-    const { counters, memory } = this.#network.reactor;
+    const { counters, memory } = this.network.reactor;
     const { buffers } = messages;
-    const arrival = messages.arrived(slot, result, this.#isClosed);
+    const arrival = messages.arrived(slot, result, this.isClosed);
     if (arrival === END_OF_MESSAGES) {
       this.#endOfStream(flags, buffers);
       return;
@@ -573,10 +427,10 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
     const id = (flags & CqeFlag.BUFFER) === 0 ? NO_BUFFER : flags >>> CQE_BUFFER_SHIFT;
     if (id !== NO_BUFFER) buffers.arrive(id);
     counters.add(Counter.receives, 1);
-    const { meter } = this.#socket;
+    const { meter } = this.socket;
     // An empty message is a sign of life, too.
     if (meter !== null && typeof arrival === "number") meter.addReceived(Math.max(1, arrival));
-    if (typeof arrival === "number" && arrival > 0 && !this.#isClosed) {
+    if (typeof arrival === "number" && arrival > 0 && !this.isClosed) {
       counters.add(Counter.bytesReceived, arrival);
       const isScarce = buffers.available < buffers.count / SCARCE_SHARE;
       const lease = isScarce
@@ -586,14 +440,14 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
       return;
     }
     if (id !== NO_BUFFER) buffers.release(id);
-    if (this.#isClosed) return;
+    if (this.isClosed) return;
     if (typeof arrival === "number") this.#deliver(BufferLease.empty(memory, buffers));
-    else if (this.resolve !== null) this.#fail(arrival);
+    else if (this.resolve !== null) this.fail(arrival);
     else if (this.#sink !== null) this.#endFlow(arrival);
     else this.#complaint = arrival;
   }
 
-  #endOfStream(flags: number, buffers: ProvidedBuffers = this.#network.reactor.buffers): void {
+  #endOfStream(flags: number, buffers: ProvidedBuffers = this.network.reactor.buffers): void {
     // Some kernels hand a buffer out with the end: it comes back unused.
     if ((flags & CqeFlag.BUFFER) !== 0) {
       const id = flags >>> CQE_BUFFER_SHIFT;
@@ -608,102 +462,58 @@ export class ReceiveSide implements CompletionTarget, DeadlineTarget, Starved, L
   #failed(errno: number): void {
     if (errno === Errno.ENOBUFS) {
       const isWanted = this.#sink === null ? this.resolve !== null : !this.#isHeld;
-      if (!isWanted || this.#hasInterrupt) return;
-      this.#state = State.STARVED;
-      this.#network.reactor.awaitBuffers(this, this.messages?.buffers);
+      if (!isWanted || this.isInterrupted) return;
+      this.state = ReceiveState.STARVED;
+      this.network.reactor.awaitBuffers(this, this.messages?.buffers);
       return;
     }
     if (errno === Errno.ECANCELED || errno === Errno.EINTR || errno === Errno.EAGAIN) return;
     this.#ended = errno;
-    if (this.resolve !== null) this.#fail(this.#error(errno));
+    if (this.resolve !== null) this.fail(this.error(errno));
     else if (this.#sink !== null) this.#proceed();
   }
 
-  /** After a terminal completion: whoever still waits is told why, or waits on. */
-  #disarmed(): void {
-    this.#idle?.();
-    this.#idle = null;
-    if (this.#sink !== null && this.#state === State.IDLE) this.#proceed();
-    if (this.resolve === null) return;
-    if (this.#isClosed) this.#failClosed();
-    else if (this.#hasInterrupt) this.#fail(this.#interrupt);
-    else if (this.#state === State.IDLE && this.#into === null) this.#arm();
-    else if (this.#state === State.IDLE) this.#fail(this.#error(Errno.ECANCELED));
+  /** {@inheritDoc ReceivingHalf.disarmed} */
+  protected disarmed(): void {
+    this.tellDisarmed();
+    if (this.#sink !== null && this.state === ReceiveState.IDLE) this.#proceed();
+    if (this.resolve === null || this.failInVain() || this.state !== ReceiveState.IDLE) return;
+    if (this.#into === null) this.arm();
+    else this.fail(this.error(Errno.ECANCELED));
   }
 
-  #settle(value: BufferLease | null): void {
-    const resolve = this.resolve!;
-    const reader = this.#leaseReader;
-    this.#unpark();
-    resolve(reader === null ? value : reader.accept(value));
-  }
-
-  /** The stream was closed under a waiting reader. */
-  #failClosed(): void {
-    const reader = this.#leaseReader;
-    if (reader === null || !this.isClosedOrdinarily) {
-      this.#fail(this.#closedError());
-      return;
+  /** {@inheritDoc ReceivingHalf.letGo} */
+  protected letGo(): void {
+    if (this.#queue !== null) {
+      for (const lease of this.#queue) lease.release();
+      this.#queue = null;
     }
-    const resolve = this.resolve!;
-    this.#unpark();
-    resolve(reader.accept(null));
+    if (this.#sink !== null) this.#endFlow(this.closedError());
   }
 
-  #closedError(): Error {
-    return this.#closedBy ?? badResource("receive", "the stream is closed", this.#names());
-  }
-
-  #fail(reason: unknown): void {
-    const { resolve, reject } = this;
-    if (resolve === null || reject === null) return;
-    const reader = this.#leaseReader;
-    this.#unpark();
-    reader?.fail();
-    reject(reason);
-  }
-
-  #unpark(): void {
-    this.#leaseReader = null;
-    this.resolve = null;
-    this.reject = null;
-    this.#hasInterrupt = false;
-    this.#interrupt = undefined;
+  /** {@inheritDoc ReceivingHalf.unpark} */
+  protected override unpark(): void {
     if (this.#into !== null) {
       this.#into.unpin();
       this.#into = null;
     }
-    if (this.#deadline !== null) {
-      this.#network.reactor.disarmDeadline(this.#deadline);
-      this.#deadline = null;
-    }
-    this.#socket.endWait();
+    super.unpark();
   }
 
-  #whenDisarmed(): Promise<void> {
-    const { reactor } = this.#network;
-    // Whoever awaits it is alive until it is done.
-    reactor.reference();
-    return new Promise((resolve) => {
-      const before = this.#idle;
-      this.#idle = () => {
-        before?.();
-        reactor.dereference();
-        resolve();
-      };
-    });
+  /** {@inheritDoc ReceivingHalf.closedDetail} */
+  protected get closedDetail(): string {
+    return "the stream is closed";
+  }
+
+  #settle(value: BufferLease | null): void {
+    const resolve = this.resolve!;
+    const reader = this.iterating;
+    this.unpark();
+    resolve(reader === null ? value : reader.accept(value));
   }
 
   #hoarding(): Error {
     const detail = `the stream holds ${this.leases} leases, its leasesPerStream`;
-    return netError(Errno.ENOBUFS, { operation: "receive", ...this.#names(), detail });
-  }
-
-  #error(errno: number): Error {
-    return completionError(errno, { operation: "receive", ...this.#names() });
-  }
-
-  #names(): { local: string; remote: string } {
-    return this.#network.namesOf(this.#socket);
+    return netError(Errno.ENOBUFS, { operation: "receive", ...this.names(), detail });
   }
 }

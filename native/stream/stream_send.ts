@@ -14,7 +14,7 @@ import { copiedBytes, type Segment, SendCall, SendQueue, type TurnTaker } from "
 import { ZERO_COPY_BYTES, type ZeroCopyHost, ZeroCopySends } from "./zero_copy_send.ts";
 import { writeVector } from "./send_vector.ts";
 import type { Socket } from "../socket.ts";
-import type { OpOptions } from "./stream_receive.ts";
+import type { OpOptions } from "../operation.ts";
 import { badResource, completionError, netError, PartialSendError, timedOut } from "../errors.ts";
 import type { Deadline, DeadlineTarget } from "../../ring/deadlines.ts";
 import type { Starved } from "../../ring/reactor.ts";

@@ -9,7 +9,7 @@ import { type CompactAddress, expand } from "../compact_address.ts";
 import type { Network } from "../network.ts";
 import { badResource, busy, netError, unsupported } from "../errors.ts";
 import type { Lease } from "../lease.ts";
-import { checkOperation, checkTimeout } from "../operation.ts";
+import { checkOperation, checkTimeout, type OpOptions } from "../operation.ts";
 import { RECEIVE_FILE_KEYS, receiveFile, type ReceiveFileOptions } from "./receive_file.ts";
 import { SEND_FILE_KEYS, sendFile, type SendFileOptions } from "./send_file.ts";
 import {
@@ -24,7 +24,7 @@ import type { ProxyHeader } from "../proxy/proxy_header.ts";
 import type { ProxyInfo } from "../proxy/proxy_reader.ts";
 import { RingBuffer } from "../ring_buffer.ts";
 import { Socket, type SocketOwner } from "../socket.ts";
-import { type OpOptions, Reader, ReceiveSide } from "./stream_receive.ts";
+import { Reader, ReceiveSide } from "./stream_receive.ts";
 import { type SendOptions, SendSide } from "./stream_send.ts";
 import { LeaseIterator } from "./lease_iterator.ts";
 import { WebStreams } from "./web_streams.ts";

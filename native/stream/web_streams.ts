@@ -11,7 +11,8 @@
 import { badResource, busy } from "../errors.ts";
 import type { BufferLease, Lease } from "../lease.ts";
 import type { ReaderGate } from "./lease_iterator.ts";
-import { type LeaseReader, type OpOptions, Reader, type ReceiveSide } from "./stream_receive.ts";
+import type { OpOptions } from "../operation.ts";
+import { type LeaseReader, Reader, type ReceiveSide } from "./stream_receive.ts";
 
 /** Bytes of one chunk of a `readable`, at most. */
 const CHUNK_BYTES = 64 * 1024;

@@ -11,7 +11,7 @@ import type { ListenOptions } from "../listener/listen_options.ts";
 import { ListenerSocket } from "../listener/listener_socket.ts";
 import { TcpStream } from "./tcp_stream.ts";
 import type { OwnedFd } from "../unix/unix_descriptors.ts";
-import type { AddressInput } from "../../ring/abi/address.ts";
+import type { AddressInput } from "../../ring/abi/address_input.ts";
 
 /**
  * A listening socket. Usable wherever a `Deno.Listener` (for TCP: a `Deno.TcpListener`) is.

@@ -8,11 +8,11 @@ import { adoptConnection, type AdoptOptions, TCP_CONNECTION } from "../process/a
 import type { NetworkCapability } from "../capability.ts";
 import type { StreamOptionValues } from "../options/options.ts";
 import type { ProxyConnectOptions } from "../proxy/proxy_announcement.ts";
-import type { OpOptions } from "../stream/stream_receive.ts";
+import type { OpOptions } from "../operation.ts";
 import { StreamSocket } from "../stream/stream_socket.ts";
 import { readTcpInfo, type TcpInfo } from "./tcp_info.ts";
 import type { OwnedFd } from "../unix/unix_descriptors.ts";
-import type { AddressInput } from "../../ring/abi/address.ts";
+import type { AddressInput } from "../../ring/abi/address_input.ts";
 
 /** Options of `connect`: those of sockets, and of the operation. */
 export interface ConnectOptions

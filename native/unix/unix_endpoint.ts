@@ -18,7 +18,7 @@ import {
 } from "./unix_path.ts";
 import { UnixStream } from "./unix_stream.ts";
 import { requireType, type UnixSocketType } from "./unix_types.ts";
-import type { UnixAddressInput } from "../../ring/abi/address.ts";
+import type { UnixAddressInput } from "../../ring/abi/address_input.ts";
 
 /** Options of `listen` on a Unix socket. */
 export interface UnixListenOptions extends ListenOptions, UnixPathOptions {

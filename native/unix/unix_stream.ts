@@ -8,11 +8,11 @@ import { adoptConnection, type AdoptOptions, UNIX_CONNECTION } from "../process/
 import type { NetworkCapability } from "../capability.ts";
 import { netError, unsupported } from "../errors.ts";
 import type { Lease } from "../lease.ts";
-import { checkOperation } from "../operation.ts";
+import { checkOperation, type OpOptions } from "../operation.ts";
 import type { RingBuffer } from "../ring_buffer.ts";
 import type { SendFileOptions } from "../stream/send_file.ts";
 import { copiedBytes, type Sendable } from "../stream/send_queue.ts";
-import { type OpOptions, Reader } from "../stream/stream_receive.ts";
+import { Reader } from "../stream/stream_receive.ts";
 import type { SendOptions } from "../stream/stream_send.ts";
 import { type StreamParts, StreamSocket } from "../stream/stream_socket.ts";
 import type { ConnectOptions } from "../tcp/tcp_stream.ts";
@@ -21,7 +21,7 @@ import { type OwnedFd, requireAdopt, requireDescriptors, requireFds } from "./un
 import { UnixReceiver } from "./unix_receive.ts";
 import { type Outgoing, UnixSender } from "./unix_send.ts";
 import type { UnixSocketType } from "./unix_types.ts";
-import type { UnixAddressInput } from "../../ring/abi/address.ts";
+import type { UnixAddressInput } from "../../ring/abi/address_input.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 
 /** Options of `connect` to a Unix socket. */

@@ -13,7 +13,7 @@ import {
   type OptionTarget,
   setOptions,
 } from "../../../native/options/options.ts";
-import { parseAddress } from "../../../ring/abi/address.ts";
+import { parseAddress } from "../../../ring/abi/address_input.ts";
 import { Errno } from "../../../ring/abi/errno.ts";
 import { W_ADDRESS, W_LENGTH } from "../../../ring/abi/layout.ts";
 import { Op, Sock } from "../../../ring/abi/opcodes.ts";
