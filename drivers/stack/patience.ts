@@ -10,8 +10,11 @@
 
 /** How long a thread looks that knows nothing of answers, or that they take long, in microseconds. */
 const SHORTEST = 25;
-/** Longer than this, in microseconds, no thread looks. */
-const LONGEST = 2000;
+/**
+ * Longer than this, in microseconds, no thread looks: some times what it takes to be woken. Where
+ * threads share cores with others, who looks for long keeps from them what it waits for.
+ */
+const LONGEST = 300;
 
 /** Learns how long answers take from how long its thread sleeps. */
 export class Patience {

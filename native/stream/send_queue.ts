@@ -22,6 +22,8 @@ import type { Reactor } from "../../ring/reactor.ts";
 const CHUNK_BYTES = 256 * 1024;
 /** The same while the arena is short: peers that do not read must not hold all of it. */
 const CHUNK_BYTES_SCARCE = 4096;
+/** While fewer bytes wait, a copy goes to the arena at once: the next one is there in time. */
+const DIRECT_BYTES: number = 2 * CHUNK_BYTES;
 /** The share of the arena that may be taken before it counts as short. */
 const SCARCE_SHARE = 0.75;
 const NOWHERE = -1;
@@ -280,7 +282,7 @@ export class SendQueue {
     let start = 0;
     // The head of the data goes straight to the arena; what is left of it is copied once more.
     const count = Math.min(bytes.length, this.#chunkBytes);
-    const block = direct && this.bytes < CHUNK_BYTES ? arena.take(count) : NOWHERE;
+    const block = direct && this.bytes < DIRECT_BYTES ? arena.take(count) : NOWHERE;
     if (block >= 0) {
       memory.bytes.set(count === bytes.length ? bytes : bytes.subarray(0, count), block);
       const segment = this.#append(call, count);

@@ -64,7 +64,7 @@ export class Secrets {
   /** The clock of timestamps, before the offset: milliseconds, as a signed word. */
   get timestampClock(): number {
     // RFC 7323 section 5.4 (MUST): between 1 ms and 1 s a tick, and at least proportional to time.
-    return Math.floor(this.#environment.now / TIMESTAMP_TICK) % 2 ** 32 | 0;
+    return Math.floor(this.#environment.now / TIMESTAMP_TICK) | 0;
   }
 }
 
@@ -75,7 +75,7 @@ export function putFlow(words: Int32Array, flow: Flow): void {
 }
 
 /** Writes an address as four words, one of IPv4 as mapped. */
-export function putAddress(words: Int32Array, at: number, address: IpAddress): void {
+function putAddress(words: Int32Array, at: number, address: IpAddress): void {
   if (typeof address === "number") {
     words[at] = words[at + 1] = 0;
     words[at + 2] = MAPPED;
