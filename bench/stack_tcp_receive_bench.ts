@@ -65,7 +65,7 @@ class Host implements ReceiverHost {
     const { receiver } = this;
     if (receiver.optionBytes > 0) receiver.addOptions(segment.options);
     receiver.takeWindow();
-    receiver.onAcknowledgmentSent();
+    receiver.onAcknowledgmentSent(false);
   }
 
   onReadable(): void {}

@@ -203,7 +203,7 @@ export class ErrorReceiver {
     let mtu = 0;
     for (const destination of [general, scoped]) {
       if (destination === null) continue;
-      this.#pathMtu.onTooBig(destination, quotedBytes, info, quotedBytes);
+      this.#pathMtu.onTooBig(destination, info, quotedBytes);
       if (destination.pathMtu !== Infinity) mtu = destination.pathMtu;
     }
     return mtu;

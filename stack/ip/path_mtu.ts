@@ -78,29 +78,24 @@ export class PathMtuDiscovery {
    * A router said that a packet was too long for the next link.
    *
    * @param destination whom the packet was for
-   * @param linkMtu what the path began with
    * @param said the MTU that the router told; 0 where it told none
    * @param quotedBytes the length of the packet, as its own header says
    * @returns whether the path MTU is less now
    */
-  onTooBig(
-    destination: Destination,
-    linkMtu: number,
-    said: number,
-    quotedBytes: number,
-  ): boolean {
+  onTooBig(destination: Destination, said: number, quotedBytes: number): boolean {
     const isIpv4 = typeof destination.address === "number";
-    const current = Math.min(destination.pathMtu, linkMtu);
+    const { pathMtu } = destination;
+    const current = Math.min(pathMtu, quotedBytes);
     // RFC 1191 section 5 (MUST): a router that does not say its MTU is helped by the next plateau.
-    let mtu = said > 0 || !isIpv4 ? said : plateauBelow(Math.min(quotedBytes, current));
+    let mtu = said > 0 || !isIpv4 ? said : plateauBelow(current);
     // RFC 1191 section 3 (MUST): an error never makes a path MTU more.
     // RFC 8201 section 4 (MUST): nor one of IPv6.
     if (mtu >= current) return false;
     if (isIpv4) {
       destination.mayFragment = mtu < this.#options.ipv4Minimum;
       // RFC 1191 section 3 (MUST): never below 68 bytes. Ours is a higher one: see the options.
-      mtu = Math.min(current, Math.max(mtu, this.#options.ipv4Minimum));
-      if (mtu === current && !destination.mayFragment) return false;
+      // It may be more than the packet had, which leaves once more then, and can be taken apart.
+      mtu = Math.min(pathMtu, Math.max(mtu, this.#options.ipv4Minimum));
     }
     // RFC 8201 section 4 (MUST): never below the least MTU of links of IPv6: that is not believed.
     // Atomic fragments are no more: RFC 8021.

@@ -116,6 +116,18 @@ Deno.test("of a very small MTU of IPv4 the least one is taken, and routers may t
   harness.assertClean();
 });
 
+Deno.test("an error about a short packet does not make the path MTU as short", () => {
+  const harness = new IpHarness();
+  for (const [mtu, length] of [[0, 104], [100, 104], [68, 300]]) {
+    tooBig(harness, mtu, { length });
+    assertEquals(mtuTo(harness, FAR), PATH_MTU.ipv4Minimum);
+    // It can be taken apart, if that was true.
+    harness.send(FAR, pattern(length - 20), { fragmentation: "forbidden" });
+    assertEquals(readIpv4(harness.takeOne()).dontFragment, false);
+  }
+  harness.assertClean();
+});
+
 // RFC 1191 section 5
 // covers RFC 1191 5 MUST
 Deno.test("a router that does not say its MTU is helped by the next plateau", () => {

@@ -232,7 +232,7 @@ function onCookie(listener: Listener, segment: Segment, ends: Flow): boolean {
   const peerSegment = synCookies.check(flow, initial, segment.sequence - 1 | 0);
   if (peerSegment < 0 || settings.synCookies === "never") {
     counters.add(TcpCounter.COOKIES_REFUSED);
-    return false;
+    return isEarly(listener, segment, flow);
   }
   if (!listener.hasRoom() || context.output.route(flow) < 0) return true;
   const half = new HalfOpen(context, listener, flow, initial, segment.sequence);
@@ -254,5 +254,20 @@ function onCookie(listener: Listener, segment: Segment, ends: Flow): boolean {
   }
   counters.add(TcpCounter.COOKIES_ACCEPTED);
   promote(half, segment)?.onSegment(segment);
+  return true;
+}
+
+/**
+ * Whether what is no good cookie may have overtaken the segment that brings it. A reset would end
+ * a connection that has done nothing wrong, whenever somebody floods a listener with SYNs and a
+ * segment is lost: so it is dropped in silence, and comes again when there is a connection.
+ */
+function isEarly(listener: Listener, segment: Segment, flow: Flow): boolean {
+  const { counters, secrets, settings, synCookies } = listener.context;
+  const { options, acknowledgment } = segment;
+  const hasStamp = settings.timestamps && (options.present & OptionBit.TIMESTAMPS) !== 0;
+  const stamp = hasStamp ? options.timestampEcho - secrets.timestampOffset(flow) | 0 : null;
+  if (!synCookies.isPlausible(acknowledgment - 1 | 0, secrets.timestampClock, stamp)) return false;
+  counters.add(TcpCounter.DROPPED_AT_LISTENER);
   return true;
 }

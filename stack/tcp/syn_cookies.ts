@@ -83,6 +83,23 @@ export class SynCookies {
   }
 
   /**
+   * Whether who acknowledges a number may have got a cookie of ours. Where {@linkcode check} does
+   * not know it, that may be since the number of the SYN is not the one before the segment's: what
+   * the segment follows was lost, or comes later.
+   *
+   * @param sequence the number that is acknowledged, less one
+   * @param clock our timestamps' clock, and `stamp` the timestamp that is echoed, without the
+   * flow's offset; null where there is none
+   */
+  isPlausible(sequence: number, clock: number, stamp: number | null): boolean {
+    const age = this.#time() - (sequence >>> TIME_SHIFT) & TIME_MASK;
+    if (age >= PERIODS) return false;
+    if (stamp === null) return true;
+    const milliseconds = clock - stamp | 0;
+    return milliseconds >= 0 && milliseconds <= PERIODS * PERIOD / 1000;
+  }
+
+  /**
    * Puts what both ends want into a timestamp.
    *
    * @param clock the timestamp that it would be otherwise, without the flow's offset

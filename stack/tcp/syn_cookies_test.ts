@@ -43,6 +43,24 @@ Deno.test("a cookie is good for one to two minutes", () => {
   assertEquals(cookies.check(flow, cookie, 7), -1);
 });
 
+Deno.test("what may follow a cookie is known by its time, and that of its timestamp", () => {
+  const { cookies, flow, environment } = setUp();
+  const cookie = cookies.sequence(flow, 7, 1460);
+  assertEquals(cookies.check(flow, cookie, 17), -1);
+  assertEquals(cookies.isPlausible(cookie, 5000, null), true);
+  // In the same millisecond, two minutes later, and neither earlier nor later than that.
+  for (const [stamp, is] of [[5000, true], [5000 - 128_000, true], [5001, false]] as const) {
+    assertEquals(cookies.isPlausible(cookie, 5000, stamp), is);
+  }
+  assertEquals(cookies.isPlausible(cookie, 5000, 4999 - 128_000), false);
+  // One of the next period is none yet.
+  assertEquals(cookies.isPlausible(cookie + (1 << 27) | 0, 5000, null), false);
+  environment.now += 127 * SECOND;
+  assertEquals(cookies.isPlausible(cookie, 5000, null), true);
+  environment.now += SECOND;
+  assertEquals(cookies.isPlausible(cookie, 5000, null), false);
+});
+
 Deno.test("a timestamp remembers what both ends want, and is never ahead of the clock", () => {
   const { cookies } = setUp();
   const wants = [0, Bit.SCALING, Bit.SACK, Bit.SCALING | Bit.SACK | Bit.ECN_CLASSIC];

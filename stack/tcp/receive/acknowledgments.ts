@@ -5,6 +5,12 @@
  * start waits for it, and after anything unusual. Later it delays by 40 milliseconds, by more where
  * segments come more slowly than that, and by 200 milliseconds at most.
  *
+ * A sender may wait for the acknowledgment of what it wrote last (Nagle's algorithm does). So where
+ * a segment was the last one of a write, and the program has read all there is, there is nothing to
+ * delay for, unless the program is likely to answer: it is in a conversation, where data that leave
+ * carry acknowledgments. It is in one since it sent something soon after something arrived, and no
+ * longer when an acknowledgment has waited for an answer in vain.
+ *
  * @module
  */
 
@@ -16,7 +22,15 @@ const QUICK_AFTER_EVENT = 2;
 const NEVER = Infinity;
 
 /** What is known as yes or no. */
-const Bit = { DUE: 1, PENDING: 2, INTERACTIVE: 4, URGENT: 8 } as const;
+const Bit = {
+  DUE: 1,
+  PENDING: 2,
+  INTERACTIVE: 4,
+  URGENT: 8,
+  /** A segment that ends a write is to be acknowledged; more than one that is not full. */
+  PUSHED: 1 << 28,
+  PUSHED_AGAIN: 1 << 29,
+} as const;
 /** Numbers of a few bits that share their word. */
 const QUICK_SHIFT = 4;
 const MAXIMUM_QUICK = 255;
@@ -111,16 +125,30 @@ export class Acknowledgments {
     if (this.quick < QUICK_AFTER_EVENT) this.quick = QUICK_AFTER_EVENT;
   }
 
-  /** Learns from a segment with payload, whatever becomes of it. */
+  /**
+   * Learns from a segment with payload, whatever becomes of it.
+   *
+   * @param full bytes of payload of the longest segment that may come
+   * @param isPushed whether it says that it ends a write: one that is shorter than others does so
+   */
   onArrival(
     now: number,
     bytes: number,
     count: number,
     full: number,
+    isPushed: boolean,
     options: ReceiverOptions,
   ): void {
     const each = count > 1 ? Math.ceil(bytes / count) : bytes;
-    if (each > this.segment) this.segment = each < full ? each : full;
+    if (each < this.segment) {
+      const isAgain = (this.#bits & Bit.PUSHED) !== 0;
+      this.#bits |= isAgain ? Bit.PUSHED_AGAIN : Bit.PUSHED;
+    } else {
+      // Nagle's algorithm does not hold back what follows a full segment, and in a stream, where
+      // one has PSH every now and then, the next one is on its way.
+      if (isPushed && each < full) this.#bits |= Bit.PUSHED;
+      this.segment = each < full ? each : full;
+    }
     const least = options.acknowledgmentDelay;
     const elapsed = ((now | 0) - this.#lastArrival) >>> 0;
     this.#lastArrival = now | 0;
@@ -160,13 +188,25 @@ export class Acknowledgments {
     this.#deadline = (now + Math.min(delay, options.maximumAcknowledgmentDelay)) | 0;
   }
 
-  /** A segment with the newest acknowledgment has left. */
-  onSent(next: number): void {
-    // It was neither due nor at its deadline: so data carried it, as in a conversation.
-    if (this.isPending && !this.isDue && !this.isQuick) this.#bits |= Bit.INTERACTIVE;
+  /** The program has read all there is. */
+  onAllRead(): void {
+    // As Linux does in `tcp_cleanup_rbuf`: even in a conversation the second write is acknowledged.
+    const waited = this.isInteractive ? Bit.PUSHED_AGAIN : Bit.PUSHED;
+    if ((this.#bits & waited) !== 0 && this.isPending) this.#bits |= Bit.DUE;
+  }
+
+  /**
+   * A segment with the newest acknowledgment has left.
+   *
+   * @param hasData whether it has payload
+   */
+  onSent(now: number, next: number, hasData: boolean): void {
+    if (hasData && ((now | 0) - this.#lastArrival) >>> 0 < this.#delay) {
+      this.#bits |= Bit.INTERACTIVE;
+    }
     if (this.quick > 0 && this.isPending) this.quick--;
     this.acknowledged = next;
-    this.#bits &= ~(Bit.DUE | Bit.PENDING | Bit.URGENT);
+    this.#bits &= ~(Bit.DUE | Bit.PENDING | Bit.URGENT | Bit.PUSHED | Bit.PUSHED_AGAIN);
   }
 
   /** When to acknowledge at the latest, in microseconds; Infinity for never. */

@@ -1,5 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
+import { Msg } from "../../../ring/abi/opcodes.ts";
 import { ReceiverRig, streamBytes } from "../../../tests/support/stack/tcp/receiver.ts";
+import { Flag } from "../../wire/tcp.ts";
 
 const FULL = 1448;
 const MILLISECOND = 1000;
@@ -107,10 +109,68 @@ Deno.test("a young connection acknowledges its first segments at once", () => {
   rig.close();
 });
 
+/** Lets the program read all there is, and the connection answer. @returns what was sent */
+function readAll(rig: ReceiverRig): number {
+  rig.read(1 << 16);
+  rig.answer();
+  return rig.takeSent();
+}
+
+Deno.test("the end of a write is acknowledged once the program has read all there is", () => {
+  const rig = settled();
+  // It is shorter than those before, and so the last one.
+  arriveFull(rig, 1, 100);
+  assertEquals(rig.takeSent(), 0);
+  rig.read(100, Msg.PEEK);
+  rig.read(99);
+  rig.answer();
+  assertEquals(rig.takeSent(), 0);
+  assertEquals(readAll(rig), 1);
+  assertEquals(rig.receiver.nextDeadline(), Infinity);
+  // A full one may be followed by others, although it says PSH now and then.
+  rig.arrive(2 * FULL + 100, streamBytes(0, FULL), { flags: Flag.PSH });
+  assertEquals(readAll(rig), 0);
+  rig.close();
+});
+
+Deno.test("where all segments are short, PSH says what ends a write", () => {
+  const rig = new ReceiverRig({ options: { quickAcknowledgments: 0 } });
+  arriveFull(rig, 1, 100);
+  assertEquals(readAll(rig), 0);
+  rig.advance(200 * MILLISECOND);
+  assertEquals(rig.takeSent(), 1);
+  rig.arrive(100, streamBytes(100, 100), { flags: Flag.PSH });
+  assertEquals(readAll(rig), 1);
+  rig.close();
+});
+
+Deno.test("in a conversation the end of a write waits for the answer, two do not", () => {
+  const rig = settled();
+  arriveFull(rig, 1, 100);
+  rig.advance(39 * MILLISECOND);
+  rig.acknowledge(true);
+  rig.takeSent();
+  arriveFull(rig, 1, 100);
+  assertEquals(readAll(rig), 0);
+  arriveFull(rig, 1, 100);
+  assertEquals(readAll(rig), 1);
+  rig.advance(41 * MILLISECOND);
+  arriveFull(rig, 1, 100);
+  assertEquals(readAll(rig), 0);
+  // In vain: the conversation is over, and what leaves too late does not begin another one.
+  rig.advance(100 * MILLISECOND);
+  assertEquals(rig.takeSent(), 1);
+  rig.acknowledge(true);
+  rig.takeSent();
+  arriveFull(rig, 1, 100);
+  assertEquals(readAll(rig), 1);
+  rig.close();
+});
+
 Deno.test("data that leave carry the acknowledgment, and later ones wait for them", () => {
   const rig = settled();
   arriveFull(rig, 1, 100);
-  rig.acknowledge();
+  rig.acknowledge(true);
   rig.takeSent();
   assertEquals(rig.receiver.nextDeadline(), Infinity);
   // A young connection, too, stops acknowledging at once when answers carry what is due.
@@ -118,7 +178,9 @@ Deno.test("data that leave carry the acknowledgment, and later ones wait for the
   young.isAnswering = false;
   arriveFull(young, 1, 100);
   assert(young.receiver.isAcknowledgmentDue);
-  young.acknowledge();
+  young.acknowledge(true);
+  assert(!young.receiver.isAcknowledgmentDue);
+  arriveFull(young, 1, 100);
   assert(!young.receiver.isAcknowledgmentDue);
   rig.close();
   young.close();
@@ -127,8 +189,9 @@ Deno.test("data that leave carry the acknowledgment, and later ones wait for the
 Deno.test("an answer that comes too late ends the waiting for answers", () => {
   const rig = settled();
   arriveFull(rig, 1, 100);
-  rig.acknowledge();
+  rig.acknowledge(true);
   rig.takeSent();
+  assert(!rig.receiver.quickAcknowledgment);
   arriveFull(rig, 1, 100);
   rig.advance(200 * MILLISECOND);
   assertEquals(rig.takeSent(), 1);

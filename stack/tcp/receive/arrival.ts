@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Flag } from "../../wire/tcp.ts";
 import type { Segment } from "../types.ts";
 import { ReceiverCounter } from "./counters.ts";
 import { Insertion, OutOfOrder } from "./out_of_order.ts";
@@ -29,9 +30,10 @@ export function receivePayload(receiver: Receiver, segment: Segment): void {
   const { host, settings, acknowledgments } = receiver;
   const { options } = settings;
   const { now } = host.environment;
-  const { packet, payloadOffset, payloadBytes, sequence, count } = segment;
+  const { packet, payloadOffset, payloadBytes, sequence, count, flags } = segment;
   receiver.segmentsReceived = receiver.segmentsReceived + count | 0;
-  acknowledgments.onArrival(now, payloadBytes, count, host.receiveSegment, options);
+  const isPushed = (flags & Flag.PSH) !== 0;
+  acknowledgments.onArrival(now, payloadBytes, count, host.receiveSegment, isPushed, options);
   if (receiver.tuning === null && payloadBytes >= host.receiveSegment) beginTuning(receiver);
   const end = sequence + payloadBytes | 0;
   const isPlain = sequence === receiver.receiveNext && receiver.outOfOrder === null &&

@@ -49,7 +49,7 @@ export const SERVER_RECEIVER_OPTIONS: ReceiverOptions = {
 };
 
 /** The largest window that can be announced. RFC 7323 section 2.2. */
-export const MAXIMUM_WINDOW: number = 0xffff * 2 ** MAX_WINDOW_SCALE;
+const MAXIMUM_WINDOW = 0xffff * 2 ** MAX_WINDOW_SCALE;
 
 /** Acknowledgments are delayed by less than this. */
 const DELAY_LIMIT = 500 * MILLISECOND;

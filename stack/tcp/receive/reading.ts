@@ -61,6 +61,7 @@ export function read(
     counters.add(ReceiverCounter.BYTES_READ, count);
     if (receiver.urgent !== null) forgetMark(receiver);
     tune(receiver);
+    if (receiver.queue === null) receiver.acknowledgments.onAllRead();
     updateWindow(receiver);
   }
   if (count > 0 || bytes === 0) return count;

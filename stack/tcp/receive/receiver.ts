@@ -299,8 +299,8 @@ export class Receiver extends ReceiverState implements ReceiverPart {
   }
 
   /** See {@linkcode ReceiverPart}. */
-  onAcknowledgmentSent(): void {
-    this.acknowledgments.onSent(this.receiveNext);
+  onAcknowledgmentSent(hasData: boolean): void {
+    this.acknowledgments.onSent(this.host.environment.now, this.receiveNext, hasData);
     this.ecn?.onSent();
   }
 

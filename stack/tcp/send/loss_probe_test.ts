@@ -90,6 +90,11 @@ Deno.test("a loss that only the probe repaired reduces the window", () => {
   bed.acknowledge(4000);
   assertEquals(bed.control.heard, ["loss", "recovered"]);
   assertEquals(bed.count(SendCounter.LOSS_PROBE_RECOVERIES), 1);
+  // With that its episode has ended: what is acknowledged later is no loss again.
+  assertEquals(bed.sender.hasProbe, false);
+  bed.acknowledge(5000);
+  assertEquals(bed.control.heard, ["loss", "recovered"]);
+  assertEquals(bed.count(SendCounter.LOSS_PROBE_RECOVERIES), 1);
 });
 
 Deno.test("a probe of new data tells nothing of losses when it is acknowledged", () => {

@@ -151,7 +151,8 @@ function sendData(state: SenderState, flight: Flight, now: number, isForced: boo
     const pipe = pipeOf(flight);
     const room = isForward ? forward * limit : windowOf(state, flight) - pipe;
     if (isForward && forward === 0) return;
-    const goal = isForward ? limit : superSegment(state, limit);
+    // What fits into one segment, as most messages do, needs no longer one.
+    const goal = isForward || unsent <= limit ? limit : superSegment(state, limit);
     const bytes = decide(state, flight, limit, goal, unsent, room, pipe, isForced);
     if (bytes <= 0 && !(bytes === Wait.EMPTY && state.isClosed)) {
       stop(state, flight, now, bytes);
@@ -184,7 +185,7 @@ function stop(state: SenderState, flight: Flight, now: number, wait: number): vo
 }
 
 /** Arms the timers behind whatever was sent. */
-export function armTimers(
+function armTimers(
   state: SenderState,
   flight: Flight,
   now: number,

@@ -161,13 +161,13 @@ export function loseFirst(state: SenderState, flight: Flight): number {
 }
 
 /** Counts what was newly lost. */
-export function addLost(flight: Flight, delivery: Delivery, bytes: number): void {
+function addLost(flight: Flight, delivery: Delivery, bytes: number): void {
   flight.lostTotal += bytes;
   delivery.lostBytes += bytes;
 }
 
 /** Finds what is lost by whichever way was agreed on. @returns bytes */
-export function detectLoss(state: SenderState, flight: Flight, now: number): number {
+function detectLoss(state: SenderState, flight: Flight, now: number): number {
   if (state.settings.options.lossDetection === "rack") return detectLossByTime(state, flight, now);
   return detectLossByCount(flight);
 }
@@ -215,7 +215,7 @@ export function recover(
  * @param isLossy whether the acknowledgment tells of new losses
  * @param hasAdvanced whether it is cumulative
  */
-export function reduce(
+function reduce(
   state: SenderState,
   flight: Flight,
   delivered: number,

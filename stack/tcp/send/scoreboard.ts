@@ -85,7 +85,7 @@ export function applySack(
 }
 
 /** The record that has a number, which is one in flight. */
-export function findRecord(flight: Flight, sequence: number): number {
+function findRecord(flight: Flight, sequence: number): number {
   const { integers } = flight.records;
   let record = flight.first;
   const hint = flight.sackHint;

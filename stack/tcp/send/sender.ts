@@ -23,6 +23,7 @@ import { type Flight, ForwardRto, Recovery } from "./flight.ts";
 import { output } from "./output.ts";
 import { NONE } from "./records.ts";
 import { loseFirst } from "./recovery.ts";
+import { SendCounter } from "./counters.ts";
 import { beginRoundTrips } from "./round_trip.ts";
 import { SenderState } from "./sender_state.ts";
 import type { SenderSettings } from "./settings.ts";
@@ -56,10 +57,16 @@ export class Sender extends SenderState implements SenderPart {
 
   /** See {@linkcode SenderPart.isWritable}. */
   get isWritable(): boolean {
-    if (this.isClosed || this.isStopped) return false;
+    if (this.isClosed || this.isStopped || this.isShort) return false;
     const free = this.bufferLimitBytes - this.bufferedBytes;
     return free >= Math.max(1, this.bufferLimitBytes * WRITABLE_PART) &&
       this.unsentBytes < this.notSentLowWater;
+  }
+
+  /** Whether there was no packet for the first byte: another try is made when the timer says so. */
+  private get isShort(): boolean {
+    const { flight } = this;
+    return flight !== null && flight.retryAt !== Infinity && this.bufferedBytes === 0;
   }
 
   /** See {@linkcode SenderPart.isRecovering}. */
@@ -200,12 +207,12 @@ export class Sender extends SenderState implements SenderPart {
       return 0;
     }
     const flight = this.needFlight();
+    if (buffered === 0) flight.retryAt = Infinity;
     const taken = flight.buffer.append(memory, at, count, buffered);
     if (taken < bytes) this.isWritableAwaited = true;
     if (taken === 0) {
-      if (buffered > 0) return 0;
-      if (!this.isClosed) this.giveFlight(flight);
-      return -Errno.ENOBUFS;
+      if (buffered === 0) this.awaitPackets(flight);
+      return 0;
     }
     this.hasMore = (flags & SendFlag.MORE) !== 0 && taken === bytes;
     if (flags & Msg.OOB && taken === bytes) {
@@ -217,6 +224,18 @@ export class Sender extends SenderState implements SenderPart {
     // RFC 9293 section 3.9.1.2 (MUST-60): data are not kept without end: what may leave leaves now.
     output(this, false);
     return taken;
+  }
+
+  /**
+   * There is no packet, and nothing of ours is out whose acknowledgment would free one: somebody
+   * else's will. Whoever floods a stack must not end what others write, so that this is no error.
+   */
+  private awaitPackets(flight: Flight): void {
+    const { counters, options, environment } = this.settings;
+    counters.add(SendCounter.PACKETS_EXHAUSTED);
+    // Who has no connection yet is told when there is one.
+    if (!this.isAgreed) this.giveFlight(flight);
+    else flight.retryAt = environment.now + options.retryTime;
   }
 
   /** See {@linkcode SenderPart.closeWrite}. */
@@ -292,7 +311,11 @@ export class Sender extends SenderState implements SenderPart {
   onDeadline(): void {
     if (this.isStopped) return;
     onDeadline(this);
-    if (!this.isStopped && this.isWritableAwaited) this.tellWritable();
+    const { flight } = this;
+    if (this.isStopped) return;
+    // It waited for packets: who writes finds out whether there are any.
+    if (flight !== null && this.bufferedBytes === 0 && !this.isClosed) this.giveFlight(flight);
+    if (this.isWritableAwaited) this.tellWritable();
   }
 
   /** See {@linkcode SenderPart.describe}. */

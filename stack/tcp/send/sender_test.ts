@@ -101,15 +101,38 @@ Deno.test("no more than the low water mark waits to be sent", () => {
   assertEquals(bed.sender.isWritable, false);
 });
 
-Deno.test("without packets a write is refused, or waits for those that are out", () => {
+Deno.test("without packets a write waits for those that are out", () => {
   const bed = new SenderBed({ packets: { small: 0, medium: 3, large: 0 }, window: 2000 });
   assertEquals(bed.write(10_000), 3 * 1920);
   assertEquals(bed.write(1000), 0);
   bed.acknowledge(2000);
   assertEquals(bed.heard, ["writable"]);
-  const empty = new SenderBed({ packets: { small: 0, medium: 0, large: 0 } });
-  assertEquals(empty.write(1), -Errno.ENOBUFS);
-  assertEquals(empty.sender.flight, null);
+});
+
+Deno.test("without packets, and with none out, a write waits for those of others", () => {
+  const bed = new SenderBed({ packets: { small: 0, medium: 2, large: 0 } });
+  const others = [bed.arena.take(1000), bed.arena.take(1000)];
+  assertEquals(bed.write(1), 0);
+  assertEquals(bed.count(SendCounter.PACKETS_EXHAUSTED), 1);
+  // Who asks is not told to write before there is a chance.
+  bed.sender.output();
+  assertEquals([bed.sender.isWritable, bed.heard.length], [false, 0]);
+  assertEquals(bed.fire(), 10 * MILLISECOND);
+  assertEquals([bed.sender.isWritable, bed.heard], [true, ["writable"]]);
+  assertEquals([bed.sender.flight, bed.sender.nextDeadline()], [null, Infinity]);
+  // Again in vain; then somebody who is not waiting finds that there are some.
+  assertEquals(bed.write(1), 0);
+  for (const packet of others) bed.arena.release(packet);
+  assertEquals(bed.write(1000), 1000);
+  assertEquals(bed.takeSent().length, 1);
+  bed.acknowledge(1000);
+  assertEquals([bed.arena.usedCount, bed.sender.flight], [0, null]);
+});
+
+Deno.test("a write without packets before there is a connection leaves nothing behind", () => {
+  const bed = new SenderBed({ packets: { small: 0, medium: 0, large: 0 }, mayAgree: false });
+  assertEquals(bed.write(1), 0);
+  assertEquals([bed.sender.flight, bed.sender.nextDeadline()], [null, Infinity]);
 });
 
 Deno.test("what is refused for a moment is sent a moment later, and nothing is lost", () => {

@@ -19,7 +19,7 @@ const LEAST_QUANTUM_SEGMENTS = 2;
 const WINDOW_PARTS = 4;
 
 /** Bytes a second at which data may leave. */
-export function pacingRate(state: SenderState): number {
+function pacingRate(state: SenderState): number {
   return Math.min(state.control!.pacingRate, state.maximumPacingRate);
 }
 

@@ -15,7 +15,9 @@ import { other, type Scene, type Side } from "./scene.ts";
 /**
  * What an attacker can do:
  *
- * - `"blind"`: it knows who talks to whom, but sees nothing;
+ * - `"blind"`: it knows who talks to whom, but sees nothing. A reset of its ends a connection where
+ *   it guesses 32 bits, and another segment is believed where two numbers of 32 bits hit windows of
+ *   some hundred kilobytes: either is less than one in 10^9;
  * - `"observer"`: it sees all frames, and may send them again or tell lies about the link, but each
  *   segment and datagram that it changes has a checksum that is wrong;
  * - `"insider"`: it does what it likes.
@@ -34,6 +36,9 @@ const NEWEST = 16;
  * to each other for a while, and with it all that could be changed on its way.
  */
 const LIES = [0, 0.001, 0.05];
+
+/** How many identifications of fragments several packets have. */
+const SHARED_IDENTIFICATIONS = 4;
 
 interface SeenFrame {
   readonly target: Side;
@@ -54,6 +59,8 @@ export class Attacker {
   readonly #generators = Object.entries({ ...GENERATORS, ...STRANGERS });
   readonly #forgeries = Object.entries(FORGERIES);
   readonly #lies: number;
+  /** That of the next packet that has one of its own. */
+  #identification = SHARED_IDENTIFICATIONS;
   readonly #mutations = Object.entries(MUTATIONS);
 
   constructor(stance: Stance, scene: Scene, inject: Inject) {
@@ -106,7 +113,7 @@ export class Attacker {
     if (names.length === 0) return;
     const isRepaired = this.#stance === "insider" && random.chance(0.8);
     if (isRepaired) draft.repair();
-    else if (this.#stance === "observer") draft.spoil();
+    else if (this.#stance === "observer") draft.spoil(bytes, this.#identification++);
     const isSwapped = names.includes("addresses swapped");
     const name = `${names[0]}${names.length > 1 ? " and more" : ""}`;
     this.#send(isSwapped ? other(target) : target, isRepaired ? `${name}, summed` : name);
@@ -119,7 +126,14 @@ export class Attacker {
       mutation(draft, random);
       draft.repair();
     }
-    for (const bytes of fragmentsOf(draft, random)) this.#emit(target, bytes, "fragment");
+    // Only who does what it likes makes one packet of fragments of several.
+    const isShared = this.#stance === "insider" && random.chance(0.3);
+    const identification = isShared
+      ? random.integer(0, SHARED_IDENTIFICATIONS - 1)
+      : this.#identification++;
+    for (const bytes of fragmentsOf(draft, random, identification)) {
+      this.#emit(target, bytes, "fragment");
+    }
   }
 
   #draw(random: Random): SeenFrame {

@@ -45,16 +45,20 @@ function cut(length: number, random: Random): Part[] {
 /**
  * Cuts a whole packet into fragments.
  *
+ * @param identification what they have in common
  * @returns their frames; none where the frame is no packet of IP
  */
-export function fragmentsOf(draft: FrameDraft, random: Random): Uint8Array<ArrayBuffer>[] {
+export function fragmentsOf(
+  draft: FrameDraft,
+  random: Random,
+  identification: number,
+): Uint8Array<ArrayBuffer>[] {
   draft.locate();
   const { version, transportAt, end } = draft;
   if (version === 0 || transportAt < 0 || end <= transportAt) return [];
   const { bytes } = draft.packets;
   const headers = version === 4 ? transportAt : IP_AT + ipv6.HEADER_BYTES;
   const payload = bytes.slice(headers, end);
-  const identification = random.chance(0.3) ? random.integer(0, 3) : random.uint32();
   // The first byte of the chain says what the payload begins with.
   const next = draft.packets.view.getUint8(IP_AT + 6);
   return cut(payload.length, random).map((part) => {

@@ -11,6 +11,7 @@ import * as ipv4 from "../../../stack/wire/ipv4.ts";
 import * as ipv6 from "../../../stack/wire/ipv6.ts";
 import { EtherType, Protocol } from "../../../stack/wire/numbers.ts";
 import { PacketBytes } from "../../../stack/wire/packet_bytes.ts";
+import * as udp from "../../../stack/wire/udp.ts";
 
 /** The longest frame that is kept or made. */
 export const FRAME_ROOM = 2048;
@@ -20,6 +21,8 @@ export const IP_AT = 14;
 const SLACK = 4096;
 const TYPE_AT = 12;
 const FRAGMENT_BITS = 0x3fff;
+/** The checksum of a header of IPv4. */
+const HEADER_CHECKSUM_AT = IP_AT + 10;
 /** Extension headers that are skipped: more do not matter here. */
 const EXTENSIONS: ReadonlySet<number> = new Set([
   Protocol.HOP_BY_HOP,
@@ -27,6 +30,11 @@ const EXTENSIONS: ReadonlySet<number> = new Set([
   Protocol.DESTINATION_OPTIONS,
 ]);
 const MOST_EXTENSIONS = 8;
+/** What a fragment header of IPv6 has, and what of it is not 0 in fragments that are no whole. */
+const FRAGMENT_BYTES = 8;
+const PART_BITS = 0xfff9;
+/** Where a datagram of UDP says how long it is. */
+const UDP_LENGTH_AT = 4;
 /** Where the checksum of each protocol is. */
 const CHECKSUM_AT: Readonly<Record<number, number>> = {
   [Protocol.TCP]: 16,
@@ -48,6 +56,8 @@ export class FrameDraft {
   protocol = -1;
   /** Where that is, -1 where it is not known, or only a part is here. */
   transportAt = -1;
+  /** Where the fragment header of IPv6 is, -1 where the packet is whole. */
+  fragmentAt = -1;
   /** The end of the packet of IP, as its header says, but within the frame. */
   end = 0;
 
@@ -70,6 +80,7 @@ export class FrameDraft {
     this.version = 0;
     this.protocol = -1;
     this.transportAt = -1;
+    this.fragmentAt = -1;
     const type = view.getUint16(TYPE_AT);
     if (type === EtherType.IPV4 && this.length >= IP_AT + ipv4.HEADER_BYTES) this.#locateIpv4();
     else if (type === EtherType.IPV6 && this.length >= IP_AT + ipv6.HEADER_BYTES) {
@@ -93,13 +104,20 @@ export class FrameDraft {
     this.end = Math.min(this.length, IP_AT + ipv6.HEADER_BYTES + view.getUint16(IP_AT + 4));
     let next = view.getUint8(IP_AT + 6);
     let at = IP_AT + ipv6.HEADER_BYTES;
-    for (let count = 0; EXTENSIONS.has(next); count++) {
+    for (let count = 0; EXTENSIONS.has(next) || next === Protocol.FRAGMENT; count++) {
       if (count === MOST_EXTENSIONS || at + 8 > this.end) return;
+      if (next === Protocol.FRAGMENT && (view.getUint16(at + 2) & PART_BITS) !== 0) {
+        this.protocol = next;
+        this.fragmentAt = at;
+        return;
+      }
+      // A fragment that is all of its packet is one header more.
+      const bytes = next === Protocol.FRAGMENT ? FRAGMENT_BYTES : 8 + view.getUint8(at + 1) * 8;
       next = view.getUint8(at);
-      at += 8 + view.getUint8(at + 1) * 8;
+      at += bytes;
     }
     this.protocol = next;
-    if (next !== Protocol.FRAGMENT) this.transportAt = at;
+    this.transportAt = at;
   }
 
   /** Makes the lengths of IP and UDP agree with the frame's. */
@@ -112,7 +130,7 @@ export class FrameDraft {
     }
     this.end = this.length;
     if (this.protocol === Protocol.UDP && this.transportAt >= 0) {
-      view.setUint16(this.transportAt + 4, this.end - this.transportAt);
+      view.setUint16(this.transportAt + UDP_LENGTH_AT, this.end - this.transportAt);
     }
   }
 
@@ -120,31 +138,79 @@ export class FrameDraft {
   repair(): void {
     this.locate();
     if (this.version === 4) {
-      const { view } = this.packets;
-      view.setUint16(IP_AT + 10, 0);
-      const header = (view.getUint8(IP_AT) & 15) * 4;
-      view.setUint16(IP_AT + 10, complement(this.summer.sum(IP_AT, header)));
+      this.packets.view.setUint16(HEADER_CHECKSUM_AT, this.#rightHeaderChecksum());
     }
     const at = this.#checksumAt();
     if (at >= 0) this.packets.view.setUint16(at, this.#rightChecksum(at));
   }
 
-  /** Makes sure that the packet does not get past all checksums: that of its transport is wrong. */
-  spoil(): void {
+  /**
+   * Makes sure that a packet which was changed does not get past all checksums.
+   *
+   * That of its transport is wrong then, or where it is a fragment of IPv4, that of its header. A
+   * fragment of IPv6 has neither. Where it stands for the one that was seen, it adds 1 to what the
+   * packet's checksum is about: however many fragments of a packet are changed, the sum is wrong.
+   * Any other one belongs to a packet of its own, which nothing completes.
+   *
+   * @param seen the frame before it was changed
+   * @param identification one that no packet has
+   */
+  spoil(seen: Uint8Array, identification: number): void {
     this.locate();
-    const { view } = this.packets;
-    const at = this.#checksumAt();
-    if (at < 0) {
-      if (this.version === 4) view.setUint8(IP_AT + 10, view.getUint8(IP_AT + 10) ^ 0x55);
+    if (this.fragmentAt >= 0) {
+      this.#spoilFragment(seen, identification);
       return;
     }
-    const said = view.getUint16(at);
-    const right = this.#rightChecksum(at);
-    const wrong = (right + 1) & 0xffff;
-    const isUnsummed = said === 0 && this.protocol === Protocol.UDP;
-    const isRight = said % 0xffff === right % 0xffff || isUnsummed;
-    // 0 and 0xffff are the same number, and 0 in UDP is none at all.
-    view.setUint16(at, !isRight ? said : wrong % 0xffff === 0 ? 0x1234 : wrong);
+    const { view } = this.packets;
+    const at = this.#checksumAt();
+    if (at >= 0) {
+      const said = view.getUint16(at);
+      const isUnsummed = said === 0 && this.protocol === Protocol.UDP;
+      const right = this.#rightChecksum(at);
+      view.setUint16(at, isUnsummed ? wrongOf(right, right) : wrongOf(said, right));
+    } else if (this.version === 4) {
+      const said = view.getUint16(HEADER_CHECKSUM_AT);
+      view.setUint16(HEADER_CHECKSUM_AT, wrongOf(said, this.#rightHeaderChecksum()));
+    }
+  }
+
+  #spoilFragment(seen: Uint8Array, identification: number): void {
+    const { view } = this.packets;
+    const before = new FrameDraft();
+    before.load(seen);
+    if (!this.#standsFor(before)) {
+      view.setUint32(this.fragmentAt + 4, identification);
+      return;
+    }
+    const wordAt = this.fragmentAt + FRAGMENT_BYTES + (this.#fragmentBytes & ~1) - 2;
+    const missing = before.#fragmentSum() + 1 - this.#fragmentSum() + 0xffff;
+    view.setUint16(wordAt, (view.getUint16(wordAt) + missing) % 0xffff);
+  }
+
+  /** Whether a fragment has its place in the packet that another one has its place in. */
+  #standsFor(before: FrameDraft): boolean {
+    if (before.fragmentAt < 0 || this.#fragmentBytes !== before.#fragmentBytes) return false;
+    if (this.#fragmentBytes < UDP_LENGTH_AT + 2) return false;
+    return this.#isSame(before, () => IP_AT + 8, 32) &&
+      this.#isSame(before, ({ fragmentAt }) => fragmentAt, FRAGMENT_BYTES) &&
+      // How much a sum is about is said in the first one.
+      this.#isSame(before, ({ fragmentAt }) => fragmentAt + FRAGMENT_BYTES + UDP_LENGTH_AT, 2);
+  }
+
+  #isSame(other: FrameDraft, at: (draft: FrameDraft) => number, bytes: number): boolean {
+    const [own, its] = [at(this), at(other)];
+    const { packets: { bytes: memory } } = other;
+    return this.packets.bytes.subarray(own, own + bytes).every((byte, nth) =>
+      byte === memory[its + nth]
+    );
+  }
+
+  get #fragmentBytes(): number {
+    return this.end - this.fragmentAt - FRAGMENT_BYTES;
+  }
+
+  #fragmentSum(): number {
+    return this.summer.sum(this.fragmentAt + FRAGMENT_BYTES, this.#fragmentBytes) % 0xffff;
   }
 
   /** Whether the packet has a checksum of its transport. */
@@ -162,11 +228,28 @@ export class FrameDraft {
   #rightChecksum(at: number): number {
     const { view } = this.packets;
     const said = view.getUint16(at);
-    const bytes = this.end - this.transportAt;
+    const bytes = this.#summedBytes;
     view.setUint16(at, 0);
     const right = complement(this.summer.sum(this.transportAt, bytes) + this.#pseudo(bytes));
     view.setUint16(at, said);
     return right === 0 && this.protocol === Protocol.UDP ? 0xffff : right;
+  }
+
+  /** A datagram of UDP may be shorter than what IP carries. */
+  get #summedBytes(): number {
+    const bytes = this.end - this.transportAt;
+    if (this.protocol !== Protocol.UDP) return bytes;
+    const said = this.packets.view.getUint16(this.transportAt + UDP_LENGTH_AT);
+    return said >= udp.HEADER_BYTES && said < bytes ? said : bytes;
+  }
+
+  #rightHeaderChecksum(): number {
+    const { view } = this.packets;
+    const said = view.getUint16(HEADER_CHECKSUM_AT);
+    view.setUint16(HEADER_CHECKSUM_AT, 0);
+    const right = complement(this.summer.sum(IP_AT, (view.getUint8(IP_AT) & 15) * 4));
+    view.setUint16(HEADER_CHECKSUM_AT, said);
+    return right;
   }
 
   #pseudo(bytes: number): number {
@@ -175,4 +258,12 @@ export class FrameDraft {
     if (protocol === Protocol.ICMPV4 || protocol === Protocol.IGMP) return 0;
     return pseudoIpv4At(this.packets, IP_AT, protocol, bytes);
   }
+}
+
+/** A checksum that is wrong: what was said if that is, else another one. */
+function wrongOf(said: number, right: number): number {
+  // 0 and 0xffff are the same number, and 0 in UDP is none at all.
+  if (said % 0xffff !== right % 0xffff) return said;
+  const wrong = (right + 1) & 0xffff;
+  return wrong % 0xffff === 0 ? 0x1234 : wrong;
 }

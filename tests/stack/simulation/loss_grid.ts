@@ -1,8 +1,12 @@
 /**
- * A grid of losses, delays, queues and congestion controls, and what one flow makes of each: the
- * figures are kept in `loss_grid.json`, so that a change of the stack shows what it changes.
+ * A grid of losses, delays, queues and congestion controls, and what one flow makes of each. The
+ * figures are kept in `loss_grid.json`. Runs repeat exactly, and so the figures are the same until
+ * somebody changes what TCP does: who did so on purpose has them written anew, and sees in the
+ * difference what that does.
  *
- * `deno run -A bench/simulation.ts --golden` writes them anew.
+ * ```sh
+ * deno run -A bench/simulation.ts --golden
+ * ```
  *
  * @module
  */
@@ -23,10 +27,26 @@ export interface GridPoint {
 export interface GridFigures {
   /** Megabits a second, with two digits. */
   readonly goodput: number;
+  /** From the first SYN to the last byte, with three digits: to the microsecond. */
+  readonly milliseconds: number;
   /** Segments that were sent again. */
   readonly retransmitted: number;
 }
 
+/** What the file of the figures has. */
+export interface GoldenGrid {
+  /** What whoever looks at it should know. */
+  readonly about: string;
+  /** The seed that they were drawn with, and the figures by the names of points. */
+  readonly seed: number;
+  readonly points: Readonly<Record<string, GridFigures>>;
+}
+
+/** The seed of the figures that are kept. */
+export const GOLDEN_SEED = 1;
+/** What the file says of itself. */
+export const ABOUT_GOLDEN = "It is compared exactly. Who changes TCP on purpose writes it anew: " +
+  "deno run -A bench/simulation.ts --golden";
 /** The file that the figures are in. */
 export const GOLDEN_FILE: URL = new URL("loss_grid.json", import.meta.url);
 
@@ -66,6 +86,10 @@ export function runPoint({ control, loss, delayMs, packets }: GridPoint, seed: n
 }
 
 /** What is kept of a result. */
-export function figuresOf({ goodput, retransmitted }: FlowResult): GridFigures {
-  return { goodput: Math.round(goodput / 1e4) / 100, retransmitted };
+export function figuresOf({ goodput, milliseconds, retransmitted }: FlowResult): GridFigures {
+  return {
+    goodput: Math.round(goodput / 1e4) / 100,
+    milliseconds: Math.round(milliseconds * 1000) / 1000,
+    retransmitted,
+  };
 }
