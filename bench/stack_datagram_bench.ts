@@ -265,7 +265,7 @@ Deno.bench(`building ${BATCH} segments, sums known`, () => {
 });
 
 const toeplitz = new ToeplitzHash(VERIFICATION_KEY);
-const director = new FlowDirector({ shards: 8, random: environment.random, hash: toeplitz });
+const director = new FlowDirector({ shards: 8, hash: toeplitz });
 const words = Int32Array.of(OTHER, OWN, 4000 << 16 | 53, 1, 2, 3, 4, 5, 6);
 const steered = segmentOf(1, PacketFlag.CHECKSUM_GOOD);
 const source: IpAddress = OTHER;

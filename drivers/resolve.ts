@@ -21,6 +21,7 @@ import {
   W_OFFSET,
   W_OPERATION_FLAGS,
 } from "../ring/abi/layout.ts";
+import { getLong } from "../ring/abi/long.ts";
 import { ResolveFlag } from "../ring/abi/opcodes.ts";
 import { AF_INET, AF_INET6, AF_UNSPEC, encodeSockaddr } from "../ring/abi/sockaddr.ts";
 import { canonicalInHosts, readHostsFile } from "./hosts_file.ts";
@@ -53,8 +54,6 @@ export interface ResolveOutput {
   readonly offset: number;
   readonly capacityBytes: number;
 }
-
-const HIGH = 4294967296;
 
 let running = 0;
 const waiting: (() => void)[] = [];
@@ -266,11 +265,11 @@ export function completeResolve(
   done: (result: number) => void,
 ): void {
   const output = {
-    offset: longAt(words, at + W_OFFSET),
+    offset: getLong(words, at + W_OFFSET),
     capacityBytes: words[at + W_FILE_INDEX],
   };
   const flags = words[at + W_OPERATION_FLAGS];
-  const name = readName(memory, longAt(words, at + W_ADDRESS), words[at + W_LENGTH]);
+  const name = readName(memory, getLong(words, at + W_ADDRESS), words[at + W_LENGTH]);
   if (typeof name === "number") return queueMicrotask(() => done(name));
   resolveName(name, flags).then((outcome) => done(writeResolved(memory, output, outcome)));
 }
@@ -288,10 +287,10 @@ export function completeReverse(
   done: (result: number) => void,
 ): void {
   const output = {
-    offset: longAt(words, at + W_OFFSET),
+    offset: getLong(words, at + W_OFFSET),
     capacityBytes: words[at + W_FILE_INDEX],
   };
-  const offset = longAt(words, at + W_ADDRESS);
+  const offset = getLong(words, at + W_ADDRESS);
   const length = words[at + W_LENGTH];
   if (length !== IPV4_BYTES && length !== IPV6_BYTES) {
     return queueMicrotask(() => done(-Errno.EINVAL));
@@ -304,8 +303,4 @@ export function completeReverse(
   reverseName(host).then((name) =>
     done(typeof name === "number" ? -name : writeName(memory, output, name))
   );
-}
-
-function longAt(words: Words, at: number): number {
-  return (words[at] >>> 0) + words[at + 1] * HIGH;
 }

@@ -310,6 +310,24 @@ export function timedOut(
 }
 
 /**
+ * Makes the error for a send that was given up after some of its bytes had been accepted.
+ *
+ * @param bytesTransferred How many bytes had been accepted.
+ * @param reason Why it was given up: a signal's reason, or the error of the deadline.
+ * @param context Addresses, and the operation unless it is `"send"`.
+ * @returns An error with the number ETIMEDOUT after a deadline, else ECANCELED.
+ */
+export function partialSend(
+  bytesTransferred: number,
+  reason: unknown,
+  context: Partial<NetErrorContext>,
+): PartialSendError {
+  const isDeadline = (reason as { readonly errno?: number } | null)?.errno === Errno.ETIMEDOUT;
+  const errno = isDeadline ? Errno.ETIMEDOUT : Errno.ECANCELED;
+  return new PartialSendError({ ...context, errno, bytesTransferred, cause: reason });
+}
+
+/**
  * Makes the error for a second user of something that has one at a time.
  *
  * @param operation What was attempted, such as `"receive"`.

@@ -11,6 +11,7 @@
 import { loadAcquireHalf, storeReleaseHalf } from "./barrier.ts";
 import type { RingMemory } from "./memory.ts";
 import { IOVEC, URING_BUF } from "./abi/layout.ts";
+import { getLong, setLong } from "./abi/long.ts";
 
 /** The group id of the provided buffers that streams receive into. */
 export const BUFFER_GROUP = 0;
@@ -189,9 +190,7 @@ export class ProvidedBuffers {
   #add(id: number): void {
     const words = this.#memory.words;
     const at = this.#first + ((this.#tail & this.#mask) << DESCRIPTOR_WORDS_SHIFT);
-    const address = this.#memory.base + this.offsetOf(id);
-    words[at] = address | 0;
-    words[at + 1] = (address / 4294967296) | 0;
+    setLong(words, at, this.#memory.base + this.offsetOf(id));
     words[at + 2] = this.bytes;
     this.#memory.halves[(at << 1) + URING_BUF.ID / 2] = id;
     this.#tail = (this.#tail + 1) | 0;
@@ -230,7 +229,7 @@ export class BufferSupply {
     if (tail === (this.#head & 0xffff)) return false;
     const at = this.#first + ((this.#head & this.#mask) << DESCRIPTOR_WORDS_SHIFT);
     const words = this.#memory.words;
-    this.offset = (words[at] >>> 0) + words[at + 1] * 4294967296 - this.#memory.base;
+    this.offset = getLong(words, at) - this.#memory.base;
     this.bytes = words[at + 2];
     this.id = this.#memory.halves[(at << 1) + URING_BUF.ID / 2];
     this.#head = (this.#head + 1) | 0;

@@ -22,6 +22,7 @@ import type { RingGeometry } from "./geometry.ts";
 import type { MemoryHandle } from "./memory.ts";
 import { Scratch, SCRATCH_BYTES } from "./slots.ts";
 import { CQE_SHIFT, SQE_SHIFT, W_FD, W_OPCODE } from "./abi/layout.ts";
+import { longOf, setLong } from "./abi/long.ts";
 import { Op } from "./abi/opcodes.ts";
 
 /** What a Worker needs to use memory that its parent holds; it can be posted. */
@@ -47,7 +48,7 @@ export const LedgerState = {
 } as const;
 
 /** Descriptors beyond this are not recorded: Linux allows no more unless `fs.nr_open` is raised. */
-export const DESCRIPTORS_MAX: number = 1 << 20;
+const DESCRIPTORS_MAX = 1 << 20;
 
 const W_STATE = 0;
 const W_THREAD = 1;
@@ -66,7 +67,6 @@ const W_ENDS = 24;
 /** Whether the parent wants the Worker to end. */
 const W_LEAVE = 26;
 const W_BITS = 32;
-const HIGH = 4294967296;
 
 /** Bytes of a table. */
 export const TABLE_BYTES: number = W_BITS * 4 + DESCRIPTORS_MAX / 8;
@@ -179,7 +179,8 @@ export class DescriptorTable implements DescriptorLedger {
     this.#words[W_SCRATCH] = ring.scratch;
     this.#words[W_SLOTS] = ring.slots;
     mapped.forEach(({ address, bytes }, index) => {
-      this.#words.set([address | 0, Math.floor(address / HIGH), bytes], W_MAPPED + 3 * index);
+      setLong(this.#words, W_MAPPED + 3 * index, address);
+      this.#words[W_MAPPED + 3 * index + 2] = bytes;
     });
   }
 
@@ -226,7 +227,7 @@ export class DescriptorTable implements DescriptorLedger {
     const regions: MappedRegion[] = [];
     for (let index = 0; index < 2; index++) {
       const [low, high, bytes] = this.#words.subarray(W_MAPPED + 3 * index);
-      if (bytes > 0) regions.push({ address: (low >>> 0) + high * HIGH, bytes });
+      if (bytes > 0) regions.push({ address: longOf(low, high), bytes });
     }
     return regions;
   }

@@ -145,7 +145,7 @@ function requireInteger(name: string, value: number, most: number): void {
  *
  * @throws {RangeError} naming the size that is out of its range
  */
-export function checkPacketPlan(plan: PacketPlan): void {
+function checkPacketPlan(plan: PacketPlan): void {
   const { slots, inlineBytes, arenaBytes } = plan;
   const isPower = Number.isInteger(slots) && slots > 0 && (slots & (slots - 1)) === 0;
   if (!isPower || slots > SLOTS_MAX) {

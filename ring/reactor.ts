@@ -28,6 +28,7 @@ import { RingTimeout } from "./ring_timeout.ts";
 import { IGNORED_SLOT, SCRATCH_BYTES, Slots } from "./slots.ts";
 import { SubmissionQueue } from "./submission.ts";
 import { W_ADDRESS, W_FD, W_OPERATION_FLAGS, W_USER_DATA } from "./abi/layout.ts";
+import { setLong } from "./abi/long.ts";
 import { CancelFlag, Op } from "./abi/opcodes.ts";
 
 /** Completions handed out in one turn before the event loop gets its share. */
@@ -35,8 +36,6 @@ const TURN_LIMIT = 8192;
 
 /** The error of a full submission path that clears by itself: EAGAIN, EBUSY, EINTR. */
 const TRANSIENT: ReadonlySet<number> = new Set([-11, -16, -4]);
-
-const HIGH = 4294967296;
 
 /** Whoever waits for provided buffers or arena memory to come back. */
 export interface Starved {
@@ -170,8 +169,7 @@ export class Reactor implements CompletionSink, DriverHost {
 
   /** Writes a 64-bit address or offset into two words of the entry taken last. */
   setLong(at: number, value: number): void {
-    this.entries[at] = value | 0;
-    this.entries[at + 1] = Math.floor(value / HIGH);
+    setLong(this.entries, at, value);
   }
 
   /** The byte offset of a slot's scratch bytes. */

@@ -9,10 +9,7 @@ import type { Reactor } from "./reactor.ts";
 import { type CompletionTarget, IGNORED_SLOT, Scratch } from "./slots.ts";
 import { W_ADDRESS, W_LENGTH, W_OFFSET, W_OPERATION_FLAGS } from "./abi/layout.ts";
 import { Op, TimeoutFlag } from "./abi/opcodes.ts";
-
-/** More would be no valid timespec. */
-const NANOSECONDS_MAX = 999_999_999;
-const HIGH = 4294967296;
+import { writeTimespec } from "./abi/timespec.ts";
 
 /** A ring's timer. */
 export class RingTimeout implements CompletionTarget {
@@ -74,13 +71,7 @@ export class RingTimeout implements CompletionTarget {
   #writeTimespec(delayMs: number): number {
     const { memory } = this.#reactor;
     const offset = this.#reactor.scratchOf(this.#slot) + Scratch.TIMESPEC;
-    const seconds = Math.floor(delayMs / 1000);
-    const words = memory.words;
-    words[offset >> 2] = seconds | 0;
-    words[(offset >> 2) + 1] = Math.floor(seconds / HIGH);
-    const nanoseconds = Math.ceil((delayMs - seconds * 1000) * 1e6);
-    words[(offset >> 2) + 2] = Math.min(nanoseconds, NANOSECONDS_MAX);
-    words[(offset >> 2) + 3] = 0;
+    writeTimespec(memory.words, offset, delayMs);
     return memory.base + offset;
   }
 

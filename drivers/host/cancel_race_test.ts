@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { scale, withSeed } from "../../tests/support/seed.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { CqeFlag, IoPrio, Msg, Op, SqeFlag } from "../../ring/abi/opcodes.ts";
-import { type Flight, TestProgram } from "./test_program.ts";
+import { type Flight, TestProgram } from "../../tests/support/test_program.ts";
 
 const STREAM_BYTES = scale(1 << 20, 16 << 20);
 /** A prime, so that no buffer size hides a lost or doubled byte. */

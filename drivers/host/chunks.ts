@@ -7,7 +7,7 @@
  */
 
 /** The smallest chunk, in bytes: what an idle connection with a receive armed holds. */
-export const SMALLEST_CHUNK_BYTES = 4096;
+const SMALLEST_CHUNK_BYTES = 4096;
 /** Sizes double from class to class. */
 export const CHUNK_CLASSES = 5;
 /** The largest chunk, in bytes. */

@@ -5,7 +5,7 @@ const HERE = import.meta.url;
 const ROOT = new URL("../../", HERE);
 
 const PRELUDE = `
-import { TestProgram } from "${ROOT.href}drivers/host/test_program.ts";
+import { TestProgram } from "${ROOT.href}tests/support/test_program.ts";
 import { areDatagramsLoaded } from "${ROOT.href}drivers/host/node_datagrams.ts";
 import { Op, Sock } from "${ROOT.href}ring/abi/opcodes.ts";
 const make = (program) => program.run(Op.SOCKET, 2, { offset: Sock.DGRAM });

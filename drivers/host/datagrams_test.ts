@@ -5,7 +5,7 @@ import { CMSGHDR, MSGHDR } from "../../ring/abi/layout.ts";
 import { DriverOp, IoPrio, Msg, Op, Poll, Sock, SockOpt, SqeFlag } from "../../ring/abi/opcodes.ts";
 import { AF_INET, AF_INET6 } from "../../ring/abi/sockaddr.ts";
 import { controlSpace, writeControl } from "../../ring/abi/control.ts";
-import { testBoth, type TestProgram } from "./test_program.ts";
+import { testBoth, type TestProgram } from "../../tests/support/test_program.ts";
 
 const ANY_PORT = "127.0.0.1:0";
 const { SOL_IP, SOL_SOCKET, IPPROTO_IPV6 } = SockOpt;

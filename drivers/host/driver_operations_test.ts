@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Errno } from "../../ring/abi/errno.ts";
 import { DriverOp, SockOpt } from "../../ring/abi/opcodes.ts";
 import { AF_INET, AF_UNIX, decodeSockaddr } from "../../ring/abi/sockaddr.ts";
-import { testBoth, type TestProgram } from "./test_program.ts";
+import { testBoth, type TestProgram } from "../../tests/support/test_program.ts";
 
 async function set(program: TestProgram, fd: number, level: number, name: number, on: number) {
   const value = program.take(4);

@@ -2,13 +2,13 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Errno } from "../../ring/abi/errno.ts";
 import { Op, SqeFlag } from "../../ring/abi/opcodes.ts";
 import { openHostDriver } from "./mod.ts";
-import { TestProgram } from "./test_program.ts";
+import { TestProgram } from "../../tests/support/test_program.ts";
 
 const HERE = import.meta.url;
 const ROOT = new URL("../../", HERE);
 
 const IMPORTS = (root: string) => `
-import { TestProgram } from "${root}drivers/host/test_program.ts";
+import { TestProgram } from "${root}tests/support/test_program.ts";
 import { openHostDriver } from "${root}drivers/host/mod.ts";
 import { DriverOp, Op } from "${root}ring/abi/opcodes.ts";
 `;

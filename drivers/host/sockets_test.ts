@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Errno } from "../../ring/abi/errno.ts";
 import { CqeFlag, IoPrio, Op, Shut, Sock } from "../../ring/abi/opcodes.ts";
 import { AF_INET, AF_INET6, AF_UNIX, decodeSockaddr } from "../../ring/abi/sockaddr.ts";
-import { readFully, testBoth } from "./test_program.ts";
+import { readFully, testBoth } from "../../tests/support/test_program.ts";
 
 testBoth("SOCKET gives the lowest free descriptor, from 3", async (program) => {
   assertEquals(await program.socket(), 3);

@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { assert, assertEquals } from "@std/assert";
 import { Errno } from "../../ring/abi/errno.ts";
 import { CqeFlag, IoPrio, Msg, Op, Shut, SqeFlag } from "../../ring/abi/opcodes.ts";
-import { readFully, testBoth, TestProgram } from "./test_program.ts";
+import { readFully, testBoth, TestProgram } from "../../tests/support/test_program.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

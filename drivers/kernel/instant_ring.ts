@@ -24,6 +24,7 @@ import {
   W_OPERATION_FLAGS,
   W_USER_DATA,
 } from "../../ring/abi/layout.ts";
+import { setLong } from "../../ring/abi/long.ts";
 import { EnterFlag, IoPrio, Op } from "../../ring/abi/opcodes.ts";
 
 /** User data of the operation, and of its cancellation. */
@@ -63,8 +64,8 @@ export class InstantRing {
     words[at + W_USER_DATA] = OPERATION;
     const offset = memory.at.arena;
     if (name !== null) {
-      setAddress(words, at + W_ADDRESS, memory.base + offset);
-      setAddress(words, at + W_OFFSET, memory.base + offset + NAME_ROOM);
+      setLong(words, at + W_ADDRESS, memory.base + offset);
+      setLong(words, at + W_OFFSET, memory.base + offset + NAME_ROOM);
       memory.words[(offset + NAME_ROOM) >> 2] = Math.min(room, NAME_ROOM);
     }
     const result = this.#run(parts, -Errno.EAGAIN);
@@ -90,7 +91,7 @@ export class InstantRing {
     for (let index = 0; index < length; index++) {
       memory.bytes[memory.at.arena + index] = name[index];
     }
-    setAddress(words, at + W_ADDRESS, memory.base + memory.at.arena);
+    setLong(words, at + W_ADDRESS, memory.base + memory.at.arena);
     words[at + W_OFFSET] = length;
     return this.#run(parts, -Errno.EINPROGRESS);
   }
@@ -179,9 +180,4 @@ interface Parts {
   readonly completions: CompletionQueue;
   /** `IORING_ACCEPT_DONTWAIT`, Linux 6.10. */
   hasDontWait: boolean;
-}
-
-function setAddress(words: Int32Array<ArrayBufferLike>, at: number, address: number): void {
-  words[at] = address | 0;
-  words[at + 1] = Math.floor(address / 4294967296);
 }

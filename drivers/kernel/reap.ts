@@ -24,7 +24,7 @@ export interface ReapReport {
 }
 
 /** Nothing was left. */
-export const NOTHING_REAPED: ReapReport = { rings: 0, descriptors: 0, arrived: 0 };
+const NOTHING_REAPED: ReapReport = { rings: 0, descriptors: 0, arrived: 0 };
 
 /** Milliseconds that a Worker's thread may take to end. */
 const THREAD_END_MS = 5000;

@@ -24,6 +24,7 @@ import {
   W_OPERATION_FLAGS,
   W_USER_DATA,
 } from "../../ring/abi/layout.ts";
+import { getLong } from "../../ring/abi/long.ts";
 import { AT_FDCWD, DriverOp, Op } from "../../ring/abi/opcodes.ts";
 import { completeResolve, completeReverse } from "../resolve.ts";
 
@@ -86,7 +87,7 @@ export class SideConsumer {
 
   #execute(words: Int32Array<ArrayBufferLike>, at: number): number {
     const fd = words[at + W_FD];
-    const address = longAt(words, at + W_ADDRESS);
+    const address = getLong(words, at + W_ADDRESS);
     switch (words[at + W_OPCODE] & 0xff) {
       case DriverOp.NAMES:
         return this.#names(fd, address, words[at + W_OPERATION_FLAGS]);
@@ -149,7 +150,7 @@ export class SideConsumer {
   #setOption(words: Int32Array<ArrayBufferLike>, at: number, fd: number): number {
     const length = words[at + W_FILE_INDEX];
     if (length < 0 || length > OPTION_BYTES_MAX) return -Errno.EINVAL;
-    const value = longAt(words, at + W_ADDRESS3);
+    const value = getLong(words, at + W_ADDRESS3);
     for (let index = 0; index < length; index++) {
       this.#value[index] = this.#memory.bytes[value + index];
     }
@@ -168,7 +169,7 @@ export class SideConsumer {
       this.#libc.getsockopt(fd, level, name, this.#value, this.#lengthBytes),
     );
     if (result < 0) return result;
-    const value = longAt(words, at + W_ADDRESS3);
+    const value = getLong(words, at + W_ADDRESS3);
     const length = this.#length[0];
     for (let index = 0; index < length; index++) {
       this.#memory.bytes[value + index] = this.#value[index];
@@ -212,8 +213,4 @@ export class SideConsumer {
     }
     return orErrno(this.#libc.bind(fd, this.#name, length));
   }
-}
-
-function longAt(words: Int32Array<ArrayBufferLike>, at: number): number {
-  return (words[at] >>> 0) + words[at + 1] * 4294967296;
 }

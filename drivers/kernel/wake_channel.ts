@@ -24,6 +24,7 @@ import { CompletionQueue, type CompletionSink } from "../../ring/completion.ts";
 import { RingMemory } from "../../ring/memory.ts";
 import { SubmissionQueue } from "../../ring/submission.ts";
 import { W_ADDRESS, W_FD, W_LENGTH, W_OPERATION_FLAGS } from "../../ring/abi/layout.ts";
+import { setLong } from "../../ring/abi/long.ts";
 import { EnterFlag, Msg, Op, SockOpt, SqeFlag } from "../../ring/abi/opcodes.ts";
 
 const AF_INET = 2;
@@ -177,8 +178,7 @@ class WakeChannel implements Sleeper {
     const words = this.#submissions.entries;
     words[at] = head;
     words[at + W_FD] = fd;
-    words[at + W_ADDRESS] = address | 0;
-    words[at + W_ADDRESS + 1] = Math.floor(address / 4294967296);
+    setLong(words, at + W_ADDRESS, address);
     words[at + W_LENGTH] = length;
   }
 

@@ -22,6 +22,7 @@ import {
   W_OPERATION_FLAGS,
   W_USER_DATA,
 } from "../../ring/abi/layout.ts";
+import { getLong, longOf } from "../../ring/abi/long.ts";
 import { CqeFlag, Op, SqeFlag, TimeoutFlag } from "../../ring/abi/opcodes.ts";
 import type { Clock } from "./clock.ts";
 import { Links } from "./links.ts";
@@ -31,7 +32,6 @@ import type { Polls } from "./polls.ts";
 import { Timeouts } from "./timeouts.ts";
 import { isFailure } from "./transfers.ts";
 
-const HIGH = 4294967296;
 /** Flags that make an operation more than one entry that stands for itself. */
 const ORDERED = SqeFlag.IO_LINK | SqeFlag.IO_HARDLINK | SqeFlag.IO_DRAIN;
 const KNOWN_FLAGS = ORDERED | SqeFlag.ASYNC | SqeFlag.BUFFER_SELECT | SqeFlag.CQE_SKIP_SUCCESS |
@@ -239,15 +239,15 @@ function read(operation: Operation, words: Words, at: number): void {
   operation.flags = (head >>> 8) & 0xff;
   operation.ioprio = head >>> 16;
   operation.fd = words[at + W_FD];
-  operation.offset = (words[at + W_OFFSET] >>> 0) + words[at + W_OFFSET + 1] * HIGH;
+  operation.offset = getLong(words, at + W_OFFSET);
   operation.addressLow = words[at + W_ADDRESS];
   operation.addressHigh = words[at + W_ADDRESS + 1];
-  operation.address = (operation.addressLow >>> 0) + operation.addressHigh * HIGH;
+  operation.address = longOf(operation.addressLow, operation.addressHigh);
   operation.length = words[at + W_LENGTH];
   operation.operationFlags = words[at + W_OPERATION_FLAGS];
   operation.userLow = words[at + W_USER_DATA];
   operation.userHigh = words[at + W_USER_DATA + 1];
   operation.bufferGroup = words[at + W_BUFFER_GROUP] & 0xffff;
   operation.fileIndex = words[at + W_FILE_INDEX];
-  operation.address3 = (words[at + W_ADDRESS3] >>> 0) + words[at + W_ADDRESS3 + 1] * HIGH;
+  operation.address3 = getLong(words, at + W_ADDRESS3);
 }

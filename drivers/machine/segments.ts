@@ -9,12 +9,12 @@ import type { Words } from "../../ring/barrier.ts";
 import type { RingMemory } from "../../ring/memory.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { IOVEC, MSGHDR } from "../../ring/abi/layout.ts";
+import { getLong } from "../../ring/abi/long.ts";
 import { Op } from "../../ring/abi/opcodes.ts";
 import type { Operation } from "./operation.ts";
 
 /** The most elements of a vector, as Linux's UIO_MAXIOV. */
 const MAXIMUM_VECTORS = 1024;
-const HIGH = 4294967296;
 /** Up to here a loop is faster than making a view for `set`. */
 const LOOP_BYTES = 256;
 
@@ -26,8 +26,7 @@ export interface Copyable {
 
 /** Reads a 64-bit number at a byte offset that is a multiple of 4. */
 export function readLong(memory: RingMemory, offset: number): number {
-  const words = memory.words;
-  return (words[offset >> 2] >>> 0) + words[(offset >> 2) + 1] * HIGH;
+  return getLong(memory.words, offset >> 2);
 }
 
 /** Whether a range lies within ring memory. */
@@ -59,7 +58,7 @@ export function useRange(memory: RingMemory, operation: Operation, length: numbe
 }
 
 /** Takes the ranges of a vector as the operation's bytes. @returns 0 or `-errno` */
-export function useVector(
+function useVector(
   memory: RingMemory,
   operation: Operation,
   vector: number,
@@ -81,7 +80,7 @@ export function useVector(
 }
 
 /** Takes the vector of a `msghdr` as the operation's bytes. @returns 0 or `-errno` */
-export function useMessage(memory: RingMemory, operation: Operation, header: number): number {
+function useMessage(memory: RingMemory, operation: Operation, header: number): number {
   if (header % 4 !== 0 || !isWithin(memory, header, MSGHDR.SIZE)) return -Errno.EFAULT;
   const vector = readLong(memory, header + MSGHDR.IOV);
   const count = readLong(memory, header + MSGHDR.IOV_LENGTH);

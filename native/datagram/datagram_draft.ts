@@ -15,13 +15,13 @@ import type { Destination } from "./datagram_destinations.ts";
 import type { DatagramData } from "./datagram_jobs.ts";
 import type { SendRecord } from "./datagram_outbox.ts";
 import { Pieces } from "./datagram_pieces.ts";
-import { putLong } from "./datagram_template.ts";
 import { BufferLease } from "../lease.ts";
 import { RingBuffer } from "../ring_buffer.ts";
 import type { Reactor } from "../../ring/reactor.ts";
 import { Scratch } from "../../ring/slots.ts";
 import { controlSpace, writeControl } from "../../ring/abi/control.ts";
 import { IOVEC, MSGHDR } from "../../ring/abi/layout.ts";
+import { putLong } from "../../ring/abi/long.ts";
 import { SockOpt } from "../../ring/abi/opcodes.ts";
 
 const VECTOR = MSGHDR.SIZE;

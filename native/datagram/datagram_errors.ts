@@ -6,7 +6,7 @@
 
 import type { Destination } from "./datagram_destinations.ts";
 import type { BatchReport } from "./datagram_jobs.ts";
-import { completionError, netError, PartialSendError } from "../errors.ts";
+import { completionError, netError, partialSend, type PartialSendError } from "../errors.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 
 /**
@@ -62,14 +62,8 @@ export function abandoned(
   reason: unknown,
   local: string,
 ): PartialBatchError {
-  const isDeadline = (reason as { readonly errno?: number } | null)?.errno === Errno.ETIMEDOUT;
-  const error = new PartialSendError({
-    errno: isDeadline ? Errno.ETIMEDOUT : Errno.ECANCELED,
-    operation: "sendBatch",
-    local,
-    bytesTransferred: bytes,
-    cause: reason,
-  });
+  const detail = `it was given up after ${bytes} bytes; the endpoint can be used on`;
+  const error = partialSend(bytes, reason, { operation: "sendBatch", local, detail });
   return Object.assign(error, { report });
 }
 

@@ -19,6 +19,7 @@ import {
   W_OFFSET,
   W_OPERATION_FLAGS,
 } from "../../ring/abi/layout.ts";
+import { setLong } from "../../ring/abi/long.ts";
 import { Msg, Op, SqeFlag } from "../../ring/abi/opcodes.ts";
 import type { Words } from "../../ring/barrier.ts";
 
@@ -221,14 +222,14 @@ export class Outbox {
     const words = reactor.entries;
     words[at + W_OPERATION_FLAGS] = SEND_FLAGS;
     if (isPlain) {
-      putAddress(words, at + W_ADDRESS, draft.base + draft.pieces.starts[0]);
+      setLong(words, at + W_ADDRESS, draft.base + draft.pieces.starts[0]);
       words[at + W_LENGTH] = draft.bytes;
       if (destination.length > 0) {
-        putAddress(words, at + W_OFFSET, base + draft.writeName(slot, destination));
+        setLong(words, at + W_OFFSET, base + draft.writeName(slot, destination));
         words[at + W_FILE_INDEX] = destination.length;
       }
     } else {
-      putAddress(words, at + W_ADDRESS, base + draft.writeHeader(slot, record, destination));
+      setLong(words, at + W_ADDRESS, base + draft.writeHeader(slot, record, destination));
       words[at + W_LENGTH] = 1;
     }
     this.inFlight++;
@@ -256,9 +257,4 @@ export class Outbox {
     this.#linkWords = words;
     this.#linkAt = at;
   }
-}
-
-function putAddress(words: Words, at: number, address: number): void {
-  words[at] = address | 0;
-  words[at + 1] = Math.floor(address / 4294967296);
 }

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { putLong } from "./datagram_template.ts";
 import { IOVEC } from "../../ring/abi/layout.ts";
+import { putLong } from "../../ring/abi/long.ts";
 
 /** Pieces of ring memory in the order in which they leave; those side by side are one. */
 export class Pieces {

@@ -16,10 +16,10 @@ import type { DatagramToSend, SendJob, Slab } from "./datagram_jobs.ts";
 import { Obstacle, Outbox, type SendRecord } from "./datagram_outbox.ts";
 import { RoomWaiter } from "./datagram_room.ts";
 import { netError } from "../errors.ts";
+import { GateWait } from "../limits/gate_wait.ts";
 import type { Network } from "../network.ts";
 import type { Socket } from "../socket.ts";
 import { Counter } from "../../ring/counters.ts";
-import type { Deadline, DeadlineTarget } from "../../ring/deadlines.ts";
 import type { Starved } from "../../ring/reactor.ts";
 import type { CompletionTarget } from "../../ring/slots.ts";
 import type { AddressInput } from "../../ring/abi/address_input.ts";
@@ -36,7 +36,6 @@ const IN_PLACE_SHIFT = 2;
 /** Datagrams joined to one message: `UDP_MAX_SEGMENTS` from Linux 6.9 on, and before. */
 const JOINED_MOST = 128;
 const JOINED_MOST_BEFORE = 64;
-const GATE_MOST_MS = 2 ** 31;
 
 /** Whoever has calls waiting. */
 export interface RoundOwner extends CompletionTarget {
@@ -47,7 +46,7 @@ export interface RoundOwner extends CompletionTarget {
 }
 
 /** The rounds of one endpoint. */
-export class Rounds implements DeadlineTarget, Starved {
+export class Rounds implements Starved {
   readonly outbox: Outbox;
   readonly #socket: Socket;
   readonly #network: Network;
@@ -71,7 +70,8 @@ export class Rounds implements DeadlineTarget, Starved {
   /** Whether messages are put into the ring one behind the other, now. */
   #isChaining = false;
   #isWaitingForArena = false;
-  #gated: Deadline | null = null;
+  /** Has what is next wait for the rate limit; null without one. */
+  readonly #gate: GateWait | null;
   /** Where the message that is being measured goes; null where that was found out before. */
   #destination: Destination | null = null;
 
@@ -91,7 +91,11 @@ export class Rounds implements DeadlineTarget, Starved {
     this.#destinations = destinations;
     this.#owner = owner;
     this.#isOrdered = isOrdered;
-    this.#isUnlimited = socket.owner.sendGate === null && !socket.owner.isCounted;
+    const { sendGate, isCounted } = socket.owner;
+    this.#isUnlimited = sendGate === null && !isCounted;
+    this.#gate = sendGate === null
+      ? null
+      : new GateWait(sendGate, this.#network.reactor, () => owner.pump());
     this.#joinedMost = canJoin ? JOINED_MOST : 1;
     this.outbox = new Outbox(socket, owner);
     this.#room = new RoomWaiter(socket, () => owner.pump());
@@ -99,13 +103,13 @@ export class Rounds implements DeadlineTarget, Starved {
 
   /** Whether something is waited for: the rate limit, memory, or room in the peer's queue. */
   get isHeldUp(): boolean {
-    return this.#gated !== null || this.#isWaitingForArena || this.#room.isWaiting;
+    const isGated = this.#gate !== null && this.#gate.isWaiting;
+    return isGated || this.#isWaitingForArena || this.#room.isWaiting;
   }
 
   /** Whether a datagram may leave without waiting for anything. */
   get isFree(): boolean {
-    const isUngated = this.#socket.owner.sendGate === null;
-    return isUngated && !this.#isOrdered && !this.isHeldUp && this.mayBegin();
+    return this.#gate === null && !this.#isOrdered && !this.isHeldUp && this.mayBegin();
   }
 
   /** Notes that the system took a message. */
@@ -135,8 +139,7 @@ export class Rounds implements DeadlineTarget, Starved {
 
   /** Stops waiting. @returns when nothing of that is in flight, null when nothing is now */
   close(): Promise<void> | null {
-    if (this.#gated !== null) this.#network.reactor.disarmDeadline(this.#gated);
-    this.#gated = null;
+    this.#gate?.stop();
     return this.#room.close();
   }
 
@@ -312,12 +315,6 @@ export class Rounds implements DeadlineTarget, Starved {
     return { local: localName, remote: text === "" ? remoteName : text };
   }
 
-  /** {@inheritDoc DeadlineTarget.onDeadline} */
-  onDeadline(_tag: number): void {
-    this.#gated = null;
-    this.#owner.pump();
-  }
-
   /** {@inheritDoc Starved.resume} */
   resume(): boolean {
     this.#isWaitingForArena = false;
@@ -344,14 +341,9 @@ export class Rounds implements DeadlineTarget, Starved {
 
   /** Books what is about to leave. @param end behind the last item of it */
   #passGate(job: SendJob, end: number): boolean {
-    const gate = this.#socket.owner.sendGate;
-    if (gate === null || end <= job.booked) return true;
+    if (this.#gate === null || end <= job.booked) return true;
     job.booked = end;
-    const { reactor } = this.#network;
-    const delayMs = gate.delayMs(reactor.driver.now(), this.outbox.draft.bytes);
-    if (delayMs === 0) return true;
-    this.#gated = reactor.armDeadline(Math.min(delayMs, GATE_MOST_MS), this, 0);
-    return false;
+    return this.#gate.book(this.outbox.draft.bytes);
   }
 
   /** A message did not get into the ring. @returns whether the next one may be tried */

@@ -16,6 +16,7 @@ import type { Reactor } from "../../ring/reactor.ts";
 import { Scratch } from "../../ring/slots.ts";
 import { controlSpace } from "../../ring/abi/control.ts";
 import { MSGHDR, RECVMSG_OUT } from "../../ring/abi/layout.ts";
+import { putLong } from "../../ring/abi/long.ts";
 import { Msg } from "../../ring/abi/opcodes.ts";
 
 /** `struct io_uring_recvmsg_out` in front of every message. */
@@ -128,10 +129,4 @@ export function singleMessage(
   message.isTruncated = (words[(header + MSGHDR.FLAGS) >> 2] & Msg.TRUNC) !== 0;
   message.segment = payload;
   message.count = 1;
-}
-
-/** Writes a 64-bit address or length. */
-export function putLong(words: Int32Array<ArrayBufferLike>, offset: number, value: number): void {
-  words[offset >> 2] = value | 0;
-  words[(offset >> 2) + 1] = Math.floor(value / 4294967296);
 }

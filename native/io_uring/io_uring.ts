@@ -8,7 +8,7 @@
 import { badResource, busy, netError, unsupported } from "../errors.ts";
 import { type BufferPool, RingBuffers } from "./io_uring_buffers.ts";
 import { EntryWriter } from "./io_uring_entries.ts";
-import { type Completion, RingLoop, setLong } from "./io_uring_loop.ts";
+import { type Completion, RingLoop } from "./io_uring_loop.ts";
 import {
   type IoUringOptions,
   type IoUringStats,
@@ -23,6 +23,7 @@ import { Counter } from "../../ring/counters.ts";
 import type { RingMemory } from "../../ring/memory.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { W_ADDRESS, W_OPERATION_FLAGS } from "../../ring/abi/layout.ts";
+import { setLong } from "../../ring/abi/long.ts";
 import { IoPrio, Op, Sock } from "../../ring/abi/opcodes.ts";
 
 export type { BufferPool } from "./io_uring_buffers.ts";

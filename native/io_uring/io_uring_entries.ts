@@ -5,7 +5,7 @@
  */
 
 import { netError } from "../errors.ts";
-import { LOOP_SCRATCH_BYTES, type RingLoop, setLong, writeTimespec } from "./io_uring_loop.ts";
+import { LOOP_SCRATCH_BYTES, type RingLoop } from "./io_uring_loop.ts";
 import type { TransferOptions } from "./io_uring_options.ts";
 import { checkUserData, requireInteger, Submission } from "./io_uring_submission.ts";
 import { checkKeys } from "../options/options.ts";
@@ -21,6 +21,8 @@ import {
   W_OFFSET,
   W_USER_DATA,
 } from "../../ring/abi/layout.ts";
+import { setLong } from "../../ring/abi/long.ts";
+import { writeTimespec } from "../../ring/abi/timespec.ts";
 import { Op } from "../../ring/abi/opcodes.ts";
 
 const TRANSFER_KEYS: readonly string[] = ["length", "fileOffset", "bufferOffset"];
@@ -116,7 +118,7 @@ export class EntryWriter {
     // The consumer reads the time when it takes the entry: each place has room for one.
     const place = LOOP_SCRATCH_BYTES + this.#placeOf(at) * TIMESPEC.SIZE;
     const offset = memory.at.scratch + place;
-    writeTimespec(memory, offset, delayMs);
+    writeTimespec(memory.words, offset, delayMs);
     queue.entries[at + W_LENGTH] = 1;
     setLong(queue.entries, at + W_ADDRESS, memory.base + offset);
   }

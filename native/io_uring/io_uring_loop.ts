@@ -27,7 +27,9 @@ import {
   W_OPERATION_FLAGS,
   W_USER_DATA,
 } from "../../ring/abi/layout.ts";
+import { longOf, setLong } from "../../ring/abi/long.ts";
 import { CancelFlag, Op, TimeoutFlag } from "../../ring/abi/opcodes.ts";
+import { writeTimespec } from "../../ring/abi/timespec.ts";
 
 /** A completion queue entry. */
 export interface Completion {
@@ -45,7 +47,6 @@ const TRANSIENT: ReadonlySet<number> = new Set<number>([
   -Errno.EBUSY,
   -Errno.EINTR,
 ]);
-const HIGH = 4294967296;
 /** Marks entries of the loop's own: no safe integer has such a high half. */
 const PRIVATE_HIGH = -1;
 const PRIVATE_TIMEOUT = 1;
@@ -229,7 +230,7 @@ export class RingLoop implements DriverHost, CompletionSink {
       else if (userLow === PRIVATE_CANCEL) this.#cancelled = result;
       return;
     }
-    this.held.push({ userData: userHigh * HIGH + (userLow >>> 0), result, flags });
+    this.held.push({ userData: longOf(userLow, userHigh), result, flags });
   }
 
   #cycle(mayLinger = false): void {
@@ -283,7 +284,7 @@ export class RingLoop implements DriverHost, CompletionSink {
     const isUpdate = this.#timeoutAt !== Infinity;
     this.#timeoutAt = deadline;
     const offset = this.memory.at.scratch + (isUpdate ? TIMESPEC.SIZE : 0);
-    writeTimespec(this.memory, offset, Math.max(0, deadline - this.driver.now()));
+    writeTimespec(this.memory.words, offset, Math.max(0, deadline - this.driver.now()));
     const at = this.queue.acquire();
     const words = this.queue.entries;
     if (isUpdate) {
@@ -308,23 +309,4 @@ export class RingLoop implements DriverHost, CompletionSink {
     words[at + W_USER_DATA] = low;
     words[at + W_USER_DATA + 1] = PRIVATE_HIGH;
   }
-}
-
-/** Writes a 64-bit number into two words. */
-export function setLong(words: Int32Array<ArrayBufferLike>, at: number, value: number): void {
-  words[at] = value | 0;
-  words[at + 1] = Math.floor(value / HIGH);
-}
-
-/** Reads a 64-bit number from two words. */
-export function getLong(words: Int32Array<ArrayBufferLike>, at: number): number {
-  return words[at + 1] * HIGH + (words[at] >>> 0);
-}
-
-/** Writes a `__kernel_timespec` into ring memory. */
-export function writeTimespec(memory: RingMemory, offset: number, delayMs: number): void {
-  const seconds = Math.floor(delayMs / 1000);
-  setLong(memory.words, (offset + TIMESPEC.SECONDS) >> 2, seconds);
-  const nanoseconds = Math.min(999999999, Math.ceil((delayMs - seconds * 1000) * 1e6));
-  setLong(memory.words, (offset + TIMESPEC.NANOSECONDS) >> 2, nanoseconds);
 }

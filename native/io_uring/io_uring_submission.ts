@@ -4,7 +4,6 @@
  * @module
  */
 
-import { getLong, setLong } from "./io_uring_loop.ts";
 import type { Words } from "../../ring/barrier.ts";
 import {
   W_ADDRESS,
@@ -18,6 +17,7 @@ import {
   W_OPERATION_FLAGS,
   W_USER_DATA,
 } from "../../ring/abi/layout.ts";
+import { getLong, setLong } from "../../ring/abi/long.ts";
 
 const BYTE_MAX = 0xff;
 const SHORT_MAX = 0xffff;

@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { WorkerLedger } from "../worker_ledger.ts";
-import { assertNoLeaks } from "../../tests/support/leaks.ts";
 import { kernelRefusal } from "../../tests/support/kernel.ts";
 import { skipUnless } from "../../tests/support/skip.ts";
 import type { RingWorkerStart } from "../../tests/support/uring_worker.ts";
+import { assertNoWorkerLeaks } from "../../tests/support/workers.ts";
 
 const REFUSAL = kernelRefusal();
 const WORKERS = 3;
@@ -37,11 +37,7 @@ Deno.test(
     REFUSAL === undefined,
     REFUSAL ?? "",
   ),
-  async () => {
-    // Deno keeps descriptors of the first Workers that ended.
-    await runWorkers("host");
-    await assertNoLeaks(async () => assertEquals(await runWorkers("kernel"), WORKERS * 4));
-  },
+  () => assertNoWorkerLeaks(async () => assertEquals(await runWorkers("kernel"), WORKERS * 4)),
 );
 
 Deno.test("several Workers have two rings each (host)", async () => {

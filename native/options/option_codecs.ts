@@ -25,7 +25,7 @@ export interface Codec {
 /** `INT_MAX`. */
 export const INT_MAX = 0x7fff_ffff;
 /** The largest 32-bit number. */
-export const UINT_MAX = 0xffff_ffff;
+const UINT_MAX = 0xffff_ffff;
 /** Bytes of an interface's name (`IFNAMSIZ`) or an algorithm's (`TCP_CA_NAME_MAX`), NUL included. */
 const NAME_BYTES = 16;
 /** The lower two bits of the traffic class: RFC 3168, section 5. */

@@ -76,7 +76,7 @@ function writePart(
 }
 
 /** Reads the three numbers. @returns them, or `-errno` */
-export async function readNumbers(network: Network, fd: number): Promise<KeepAlive | number> {
+async function readNumbers(network: Network, fd: number): Promise<KeepAlive | number> {
   const numbers: Record<string, number> = {};
   const word = new Int32Array(1);
   for (const { key, name } of PARTS) {

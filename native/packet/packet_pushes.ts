@@ -22,9 +22,9 @@ import { PacketClosed, type PacketRing } from "../../ring/packet_ring.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 
 /** The most pushes and reservations that wait at a time. */
-export const PUSHES_WAITING_MAX = 1024;
+const PUSHES_WAITING_MAX = 1024;
 /** The most bytes that they have copied. */
-export const PUSH_BYTES_WAITING_MAX: number = 256 * 1024 * 1024;
+const PUSH_BYTES_WAITING_MAX = 256 * 1024 * 1024;
 
 interface Waiting extends PacketWait<unknown> {
   /** Bytes it needs room for. */

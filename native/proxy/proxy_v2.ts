@@ -21,7 +21,7 @@ const AT_VERSION_COMMAND = 12;
 const AT_FAMILY = AT_VERSION_COMMAND + 1;
 const AT_LENGTH = AT_FAMILY + 1;
 /** Bytes before the addresses. */
-export const V2_FIXED_BYTES: number = AT_LENGTH + 2;
+const V2_FIXED_BYTES = AT_LENGTH + 2;
 
 /**
  * The most bytes of a header that are taken in; the format allows for 64 KB. Addresses have at most

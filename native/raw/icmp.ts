@@ -15,7 +15,7 @@ export const IPPROTO_ICMPV6 = 58;
 export const ECHO_HEADER_BYTES = 8;
 
 /** Message types of ICMP. */
-export const Icmp = {
+const Icmp = {
   ECHO_REPLY: 0,
   DESTINATION_UNREACHABLE: 3,
   ECHO: 8,
@@ -24,7 +24,7 @@ export const Icmp = {
 } as const;
 
 /** Message types of ICMPv6. */
-export const Icmpv6 = {
+const Icmpv6 = {
   DESTINATION_UNREACHABLE: 1,
   PACKET_TOO_BIG: 2,
   TIME_EXCEEDED: 3,

@@ -8,27 +8,25 @@
  */
 
 import type { FileCarrier, FileProgress } from "./file_progress.ts";
-import type { Deadline, DeadlineTarget } from "../../ring/deadlines.ts";
+import { SendCancel } from "./send_cancel.ts";
+import { sendFlags } from "./stream_meter.ts";
+import { GateWait } from "../limits/gate_wait.ts";
 import type { Starved } from "../../ring/reactor.ts";
 import type { CompletionTarget } from "../../ring/slots.ts";
 import { W_ADDRESS, W_LENGTH, W_OFFSET, W_OPERATION_FLAGS } from "../../ring/abi/layout.ts";
-import { Msg, Op, SqeFlag } from "../../ring/abi/opcodes.ts";
+import { Op, SqeFlag } from "../../ring/abi/opcodes.ts";
 
 /** Bytes of the buffer: as much as stays in the cache while it is read into and sent from. */
 export const CHUNK_BYTES: number = 256 * 1024;
 /** The same where the arena has no such block. */
 const CHUNK_BYTES_LEAST = 4096;
 const LINK = SqeFlag.IO_LINK << 8;
-const SEND_FLAGS = Msg.NOSIGNAL | Msg.WAITALL;
-/** Where a guard watches, every bit of progress counts. */
-const WATCHED_SEND_FLAGS = Msg.NOSIGNAL;
-const GATE_MOST_MS = 2 ** 31;
 const TAG_READ = 0;
 const TAG_SEND = 1;
 const NONE = -1;
 
 /** Copies one file into one stream. */
-export class FileCopier implements FileCarrier, CompletionTarget, DeadlineTarget, Starved {
+export class FileCopier implements FileCarrier, CompletionTarget, Starved {
   readonly #progress: FileProgress;
   #block = NONE;
   #blockBytes = 0;
@@ -38,11 +36,15 @@ export class FileCopier implements FileCarrier, CompletionTarget, DeadlineTarget
   #waiting = 0;
   #reading = NONE;
   #sending = NONE;
-  #gated: Deadline | null = null;
+  #cancelling: SendCancel | null = null;
+  /** Has a piece wait for the rate limit; null without one. */
+  readonly #gate: GateWait | null;
   #wake: (() => void) | null = null;
 
   constructor(progress: FileProgress) {
     this.#progress = progress;
+    const { network: { reactor }, socket: { owner: { sendGate } } } = progress;
+    this.#gate = sendGate === null ? null : new GateWait(sendGate, reactor, () => this.#wake?.());
   }
 
   /** Whether everything that was read has left. */
@@ -55,25 +57,26 @@ export class FileCopier implements FileCarrier, CompletionTarget, DeadlineTarget
     const woken = new Promise<void>((resolve) => this.#wake = resolve);
     if (this.#prepare()) {
       if (this.#waiting > 0) this.#submitRest();
-      else this.#submitPair();
+      else if (this.#gate === null) this.#submitPair();
+      else this.#submitRead();
       if (this.#reading < 0 && this.#sending < 0) return;
     }
     await woken;
     this.#wake = null;
-    if (this.#gated !== null) this.#progress.network.reactor.disarmDeadline(this.#gated);
-    this.#gated = null;
+    this.#gate?.stop();
   }
 
   /** {@inheritDoc FileCarrier.cancel} */
   cancel(): void {
     const { reactor } = this.#progress.network;
     if (this.#reading >= 0) reactor.cancel(this.#reading);
-    if (this.#sending >= 0) reactor.cancel(this.#sending);
+    if (this.#sending >= 0) this.#cancelling ??= new SendCancel(reactor, this.#sending);
     if (this.#reading < 0 && this.#sending < 0) this.#wake?.();
   }
 
   /** {@inheritDoc FileCarrier.close} */
   close(): Promise<void> {
+    this.#gate?.close();
     if (this.#block >= 0) {
       const { network, socket: { owner } } = this.#progress;
       network.reactor.giveArena(this.#block);
@@ -87,6 +90,8 @@ export class FileCopier implements FileCarrier, CompletionTarget, DeadlineTarget
   onCompletion(tag: number, result: number): void {
     if (tag === TAG_SEND) {
       this.#sending = NONE;
+      this.#cancelling?.end();
+      this.#cancelling = null;
       this.#progress.moved(result);
       // What a send leaves behind is lost with the connection, or read again.
       if (result > 0) this.#sent(result);
@@ -101,12 +106,6 @@ export class FileCopier implements FileCarrier, CompletionTarget, DeadlineTarget
     if (this.#reading < 0 && this.#sending < 0) this.#wake?.();
   }
 
-  /** {@inheritDoc DeadlineTarget.onDeadline} */
-  onDeadline(): void {
-    this.#gated = null;
-    this.#wake?.();
-  }
-
   /** {@inheritDoc Starved.resume} */
   resume(): boolean {
     this.#wake?.();
@@ -114,6 +113,7 @@ export class FileCopier implements FileCarrier, CompletionTarget, DeadlineTarget
   }
 
   #sent(bytes: number): void {
+    this.#gate?.left(bytes);
     this.#waiting -= bytes;
     if (this.#waiting === 0) return;
     const progress = this.#progress;
@@ -124,17 +124,12 @@ export class FileCopier implements FileCarrier, CompletionTarget, DeadlineTarget
 
   /** Sees to memory and to the rate limit. @returns whether a step may begin */
   #prepare(): boolean {
-    const { network: { reactor }, socket: { owner } } = this.#progress;
+    const { reactor } = this.#progress.network;
     if (this.#block < 0 && !this.#takeBlock()) {
       reactor.awaitArena(this);
       return false;
     }
-    if (owner.sendGate === null) return true;
-    const bytes = this.#waiting > 0 ? this.#waiting : this.#pieceBytes;
-    const delayMs = owner.sendGate.delayMs(reactor.driver.now(), bytes);
-    if (delayMs === 0) return true;
-    this.#gated = reactor.armDeadline(Math.min(delayMs, GATE_MOST_MS), this, 0);
-    return false;
+    return this.#gate === null || this.#gate.pass(this.#waiting);
   }
 
   get #pieceBytes(): number {
@@ -171,16 +166,30 @@ export class FileCopier implements FileCarrier, CompletionTarget, DeadlineTarget
       progress.failure = progress.network.inFlightExceeded("sendFile");
       return;
     }
-    this.#asked = this.#pieceBytes;
-    this.#reading = reading;
-    const at = reactor.entry(Op.READ | LINK, progress.fd, reading);
-    reactor.setLong(at + W_ADDRESS, reactor.memory.base + this.#block);
-    reactor.entries[at + W_LENGTH] = this.#asked;
-    reactor.setLong(at + W_OFFSET, progress.offset);
+    this.#enterRead(Op.READ | LINK, reading);
     this.#submitSend(sending, this.#asked);
   }
 
-  /** What a short read brought goes out by itself. */
+  /** How much waits for a rate limit is known when it was read. */
+  #submitRead(): void {
+    const progress = this.#progress;
+    if (progress.failure !== null) return;
+    const reading = progress.network.reactor.slots.takeBare(this, TAG_READ);
+    if (reading < 0) progress.failure = progress.network.inFlightExceeded("sendFile");
+    else this.#enterRead(Op.READ, reading);
+  }
+
+  #enterRead(head: number, slot: number): void {
+    const { network: { reactor }, fd, offset } = this.#progress;
+    this.#reading = slot;
+    this.#asked = this.#pieceBytes;
+    const at = reactor.entry(head, fd, slot);
+    reactor.setLong(at + W_ADDRESS, reactor.memory.base + this.#block);
+    reactor.entries[at + W_LENGTH] = this.#asked;
+    reactor.setLong(at + W_OFFSET, offset);
+  }
+
+  /** What was read by itself goes out by itself. */
   #submitRest(): void {
     const { network } = this.#progress;
     const sending = network.reactor.slots.takeBare(this, TAG_SEND);
@@ -194,8 +203,6 @@ export class FileCopier implements FileCarrier, CompletionTarget, DeadlineTarget
     const at = reactor.entry(Op.SEND, socket.descriptor, slot);
     reactor.setLong(at + W_ADDRESS, reactor.memory.base + this.#block);
     reactor.entries[at + W_LENGTH] = bytes;
-    reactor.entries[at + W_OPERATION_FLAGS] = socket.meter === null
-      ? SEND_FLAGS
-      : WATCHED_SEND_FLAGS;
+    reactor.entries[at + W_OPERATION_FLAGS] = sendFlags(socket);
   }
 }

@@ -12,13 +12,12 @@ import { openToSend, pathOf } from "./file.ts";
 import { CHUNK_BYTES, FileCopier } from "./file_copy.ts";
 import { type FileCarrier, FileProgress } from "./file_progress.ts";
 import { FileSplicer } from "./file_splice.ts";
-import { PartialSendError, timedOut } from "../errors.ts";
+import { partialSend, timedOut } from "../errors.ts";
 import type { TurnTaker } from "./send_queue.ts";
 import type { Socket } from "../socket.ts";
 import type { SendSide } from "./stream_send.ts";
 import type { OpOptions } from "../operation.ts";
 import type { DeadlineTarget } from "../../ring/deadlines.ts";
-import { Errno } from "../../ring/abi/errno.ts";
 
 /** What `sendFile` takes. */
 export interface SendFileOptions extends OpOptions {
@@ -146,13 +145,7 @@ class FileSender implements DeadlineTarget, TurnTaker {
     const { reason } = this.#interruption!;
     const { sent } = this.#progress;
     if (sent === 0) return reason;
-    const isDeadline = (reason as { errno?: number } | null)?.errno === Errno.ETIMEDOUT;
-    return new PartialSendError({
-      errno: isDeadline ? Errno.ETIMEDOUT : Errno.ECANCELED,
-      ...this.#names(),
-      bytesTransferred: sent,
-      cause: reason,
-    });
+    return partialSend(sent, reason, this.#names());
   }
 
   #names(): { local: string; remote: string } {

@@ -8,6 +8,7 @@ import type { Segment } from "./send_queue.ts";
 import type { Reactor } from "../../ring/reactor.ts";
 import { Scratch } from "../../ring/slots.ts";
 import { IOVEC, MSGHDR } from "../../ring/abi/layout.ts";
+import { putLong } from "../../ring/abi/long.ts";
 
 /**
  * Writes the msghdr and the vector of the first segments in line.
@@ -40,9 +41,4 @@ export function writeVector(
     segment = segment.next!;
   }
   return base + header;
-}
-
-function putLong(words: Int32Array<ArrayBufferLike>, offset: number, value: number): void {
-  words[offset >> 2] = value | 0;
-  words[(offset >> 2) + 1] = Math.floor(value / 4294967296);
 }

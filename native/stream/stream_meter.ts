@@ -4,6 +4,11 @@
  * @module
  */
 
+import { Msg } from "../../ring/abi/opcodes.ts";
+
+const SEND_FLAGS = Msg.NOSIGNAL | Msg.WAITALL;
+const WATCHED_SEND_FLAGS = Msg.NOSIGNAL;
+
 /** Counts the bytes of a stream. Streams that nobody watches over have none. */
 export class StreamMeter {
   /** Bytes that came from the peer. */
@@ -23,4 +28,12 @@ export class StreamMeter {
     this.sent += count;
     this.receivedAtSend = this.received;
   }
+}
+
+/**
+ * The flags of a stream's send. Whoever watches over one is to see that its peer takes bytes,
+ * however slowly; else an operation lasts until all of its bytes are accepted.
+ */
+export function sendFlags({ meter }: { readonly meter: StreamMeter | null }): number {
+  return meter === null ? SEND_FLAGS : WATCHED_SEND_FLAGS;
 }

@@ -11,36 +11,29 @@ import type { Network } from "../network.ts";
 import type { BufferLease, Lease } from "../lease.ts";
 import type { RingBuffer } from "../ring_buffer.ts";
 import { copiedBytes, type Segment, SendCall, SendQueue, type TurnTaker } from "./send_queue.ts";
+import { SendCancel } from "./send_cancel.ts";
 import { ZERO_COPY_BYTES, type ZeroCopyHost, ZeroCopySends } from "./zero_copy_send.ts";
 import { writeVector } from "./send_vector.ts";
+import { sendFlags } from "./stream_meter.ts";
 import type { Socket } from "../socket.ts";
 import type { OpOptions } from "../operation.ts";
-import { badResource, completionError, netError, PartialSendError, timedOut } from "../errors.ts";
-import type { Deadline, DeadlineTarget } from "../../ring/deadlines.ts";
+import { badResource, completionError, netError, partialSend, timedOut } from "../errors.ts";
+import { GateWait } from "../limits/gate_wait.ts";
+import type { DeadlineTarget } from "../../ring/deadlines.ts";
 import type { Starved } from "../../ring/reactor.ts";
 import { type CompletionTarget, SCRATCH_IOVECS } from "../../ring/slots.ts";
 import { Counter } from "../../ring/counters.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { IOVEC, W_ADDRESS, W_LENGTH, W_OPERATION_FLAGS } from "../../ring/abi/layout.ts";
-import { Msg, Op, Shut } from "../../ring/abi/opcodes.ts";
+import { setLong } from "../../ring/abi/long.ts";
+import { Op, Shut } from "../../ring/abi/opcodes.ts";
 
 /** The most bytes that wait in one stream's queue: beyond, `send` rejects with ENOBUFS. */
-export const SEND_QUEUE_BYTES_MAX: number = 256 * 1024 * 1024;
+const SEND_QUEUE_BYTES_MAX = 256 * 1024 * 1024;
 
 /** The most segments that leave in one operation, so that small sends keep up with a fast writer. */
 const VECTOR_MOST = 256;
 
-const SEND_FLAGS = Msg.NOSIGNAL | Msg.WAITALL;
-/** Whoever watches over a stream is to see that its peer takes bytes, however slowly. */
-const WATCHED_SEND_FLAGS = Msg.NOSIGNAL;
-const TAG_CALL = 0;
-/** The deadline of the rate limit; others are those of calls. */
-const TAG_GATE = 1;
-/** When a cancellation is asked for once more. */
-const TAG_CANCEL = 2;
-/** Milliseconds that a cancellation may take. */
-const CANCEL_MS = 20;
-const GATE_MOST_MS = 2 ** 31;
 const NONE = -1;
 
 /**
@@ -75,12 +68,10 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
   /** The arena block of a vector too long for scratch bytes, while it is in flight. */
   #vector = NONE;
   #isWaitingForArena = false;
-  /** Runs while what is first in line waits for the rate limit. */
-  #gated: Deadline | null = null;
-  /** Segments first in line that have waited, and may leave. */
-  #booked = 0;
-  /** Runs while what is in flight is being cancelled. */
-  #recancel: Deadline | null = null;
+  /** Has what is first in line wait for the rate limit; null without one. */
+  readonly #gate: GateWait | null;
+  /** While what is in flight is being cancelled. */
+  #cancelling: SendCancel | null = null;
   /** The call whose taker has the write side alone, at the head of the queue. */
   #turn: SendCall | null = null;
   /** Sends without a copy; made for the first large segment. */
@@ -96,7 +87,10 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
   constructor(socket: Socket) {
     this.#socket = socket;
     this.#network = socket.network;
-    this.#queue = new SendQueue(socket.network.reactor, socket.owner);
+    const { network: { reactor }, owner } = socket;
+    this.#queue = new SendQueue(reactor, owner);
+    const { sendGate } = owner;
+    this.#gate = sendGate === null ? null : new GateWait(sendGate, reactor, () => this.#pump());
   }
 
   /** Whether an operation of this side is in the ring. */
@@ -214,8 +208,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
     for (const call of [...this.#draining]) this.#giveUp(call, this.#closedError());
     if (this.#queue.head === null) return null;
     for (const call of this.#queue.calls()) this.#giveUp(call, this.#closedError());
-    if (this.#gated !== null) this.#network.reactor.disarmDeadline(this.#gated);
-    this.#gated = null;
+    this.#gate?.stop();
     this.#queue.dropBehind(this.#inFlight);
     if (this.#slot >= 0) this.#cancel();
     this.#turn?.taker?.stop(this.#closedError());
@@ -246,8 +239,8 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
   onCompletion(_tag: number, result: number): void {
     this.#slot = NONE;
     this.#inFlight = 0;
-    if (this.#recancel !== null) this.#network.reactor.disarmDeadline(this.#recancel);
-    this.#recancel = null;
+    if (this.#cancelling !== null) this.#cancelling.end();
+    this.#cancelling = null;
     if (this.#vector !== NONE) {
       this.#network.reactor.giveArena(this.#vector);
       this.#vector = NONE;
@@ -262,17 +255,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
   }
 
   /** {@inheritDoc DeadlineTarget.onDeadline} */
-  onDeadline(tag: number): void {
-    if (tag === TAG_GATE) {
-      this.#gated = null;
-      this.#pump();
-      return;
-    }
-    if (tag === TAG_CANCEL) {
-      this.#recancel = null;
-      this.#cancel();
-      return;
-    }
+  onDeadline(): void {
     // The one that fired has left the heap.
     const calls = [...this.#queue.calls(), ...this.#draining];
     const due = calls.find(({ deadline }) => deadline !== null && deadline.place < 0);
@@ -341,7 +324,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
   #guard(call: SendCall, options: SendOptions): void {
     const { signal, timeoutMs } = options;
     if (timeoutMs !== undefined) {
-      call.deadline = this.#network.reactor.armDeadline(timeoutMs, this, TAG_CALL);
+      call.deadline = this.#network.reactor.armDeadline(timeoutMs, this, 0);
     }
     if (signal === undefined) return;
     const onAbort = () => this.#interrupt(call, signal.reason);
@@ -352,7 +335,8 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
   /** Puts what is first in line into the ring, unless something is there already. */
   #pump(): void {
     const queue = this.#queue;
-    if (this.#slot >= 0 || this.#gated !== null || this.#turn !== null) return;
+    if (this.#slot >= 0 || this.#turn !== null) return;
+    if (this.#gate !== null && this.#gate.isWaiting) return;
     if (queue.head !== null && queue.head.call.taker !== null) {
       this.#beginTurn(queue.head.call);
       return;
@@ -360,8 +344,8 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
     if (queue.head !== null && queue.head.length >= ZERO_COPY_BYTES && this.#mustAsk()) return;
     let count = this.#settleFront();
     if (count === 0) return;
-    if (this.#socket.owner.sendGate !== null) {
-      count = this.#passGate(count);
+    if (this.#gate !== null) {
+      count = this.#passGate(this.#gate, count);
       if (count === 0) return;
     }
     const { reactor } = this.#network;
@@ -382,16 +366,10 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
     const segment = queue.head!;
     const head = isCopied ? Op.SEND : this.#zeroCopy!.head;
     const at = reactor.entry(head, this.#socket.descriptor, slot);
-    const address = reactor.memory.base + segment.offset;
     const words = reactor.entries;
-    words[at + W_ADDRESS] = address | 0;
-    words[at + W_ADDRESS + 1] = (address / 4294967296) | 0;
+    setLong(words, at + W_ADDRESS, reactor.memory.base + segment.offset);
     words[at + W_LENGTH] = segment.length;
-    words[at + W_OPERATION_FLAGS] = this.#flags;
-  }
-
-  get #flags(): number {
-    return this.#socket.meter === null ? SEND_FLAGS : WATCHED_SEND_FLAGS;
+    words[at + W_OPERATION_FLAGS] = sendFlags(this.#socket);
   }
 
   #beginTurn(call: SendCall): void {
@@ -444,28 +422,22 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
     const at = reactor.entry(Op.SENDMSG, this.#socket.descriptor, slot);
     reactor.setLong(at + W_ADDRESS, header);
     reactor.entries[at + W_LENGTH] = 1;
-    reactor.entries[at + W_OPERATION_FLAGS] = this.#flags;
+    reactor.entries[at + W_OPERATION_FLAGS] = sendFlags(this.#socket);
   }
 
   /** Books what is about to leave. @returns how many segments may, 0 when they have to wait */
-  #passGate(count: number): number {
-    if (this.#booked > 0) {
-      const booked = Math.min(this.#booked, count);
-      this.#booked = 0;
-      return booked;
-    }
+  #passGate(gate: GateWait, count: number): number {
     let bytes = 0;
+    let booked = 0;
     let segment = this.#queue.head!;
     for (let index = 0; index < count; index++) {
       bytes += segment.length;
+      if (bytes <= gate.booked) booked++;
       segment = segment.next!;
     }
-    const { reactor } = this.#network;
-    const delayMs = this.#socket.owner.sendGate!.delayMs(reactor.driver.now(), bytes);
-    if (delayMs === 0) return count;
-    this.#booked = count;
-    this.#gated = reactor.armDeadline(Math.min(delayMs, GATE_MOST_MS), this, TAG_GATE);
-    return 0;
+    // What came later must not have those wait again who have waited.
+    if (booked > 0) return booked;
+    return gate.pass(bytes) ? count : 0;
   }
 
   #moved(bytes: number): void {
@@ -474,6 +446,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
     counters.add(Counter.bytesSent, bytes);
     const { meter } = this.#socket;
     if (meter !== null) meter.addSent(bytes);
+    if (this.#gate !== null) this.#gate.left(bytes);
     const queue = this.#queue;
     let left = bytes;
     while (left > 0) {
@@ -505,13 +478,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
       this.#giveUp(call, call.reason);
       return;
     }
-    const isDeadline = (call.reason as { errno?: number } | null)?.errno === Errno.ETIMEDOUT;
-    const error = new PartialSendError({
-      errno: isDeadline ? Errno.ETIMEDOUT : Errno.ECANCELED,
-      ...this.#names(),
-      bytesTransferred: call.moved,
-      cause: call.reason,
-    });
+    const error = partialSend(call.moved, call.reason, this.#names());
     this.#giveUp(call, error);
     this.#breakOff(error);
   }
@@ -534,15 +501,9 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
     this.#queue.dropBehind(0);
   }
 
-  /**
-   * Cancels what is in flight, until it hears it: Linux does not find a send that it is about to
-   * try again, and one whose peer has ended its side it tries over a hundred times in a row before
-   * it gives it to a thread.
-   */
+  /** Cancels what is in flight. */
   #cancel(): void {
-    const { reactor } = this.#network;
-    reactor.cancel(this.#slot);
-    this.#recancel ??= reactor.armDeadline(CANCEL_MS, this, TAG_CANCEL);
+    this.#cancelling ??= new SendCancel(this.#network.reactor, this.#slot);
   }
 
   /** Withdraws a call: at once when nothing of it is in flight, else when its operation ends. */

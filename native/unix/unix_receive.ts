@@ -29,6 +29,7 @@ import {
   W_LENGTH,
   W_OPERATION_FLAGS,
 } from "../../ring/abi/layout.ts";
+import { putLong } from "../../ring/abi/long.ts";
 import { Msg, Scm, SCM_MAX_FD, SockOpt } from "../../ring/abi/opcodes.ts";
 
 /** `struct timeval`: two 64-bit numbers. */
@@ -126,6 +127,7 @@ export class UnixReceiver implements MessageReceiver, Starved, DeadlineTarget {
     this.#isAsked = this.wantsDescriptors;
     this.#control = this.#isAsked ? this.#block : reactor.scratchOf(slot) + SCRATCH_CONTROL;
     this.#room = this.#isAsked ? CONTROL_ROOM : TIMESTAMP_ROOM;
+    words.fill(0, this.#control >> 2, (this.#control + this.#room) >> 2);
     putLong(words, header + MSGHDR.CONTROL, base + this.#control);
     words[(header + MSGHDR.CONTROL_LENGTH) >> 2] = this.#room;
     reactor.setLong(at + W_ADDRESS, base + header);
@@ -192,7 +194,9 @@ export class UnixReceiver implements MessageReceiver, Starved, DeadlineTarget {
     const { words } = memory;
     const header = this.#network.reactor.scratchOf(slot) + Scratch.MSGHDR;
     let at = this.#control;
-    const end = at + Math.min(words[(header + MSGHDR.CONTROL_LENGTH) >> 2], this.#room);
+    // Where the socket passes credentials along, Linux notes those of nobody at a try that finds no
+    // bytes yet, tries again behind them, and then tells the length of the second try alone.
+    const end = at + this.#room;
     let hasMessage = false;
     for (let bytes = controlBytes(words, at, end); bytes >= 0;) {
       if (words[(at + CMSGHDR.LEVEL) >> 2] === SOL_SOCKET) {
@@ -201,7 +205,7 @@ export class UnixReceiver implements MessageReceiver, Starved, DeadlineTarget {
         if (type === SO_TIMESTAMP) hasMessage = true;
         else if (type === Scm.RIGHTS) this.#claim(words.subarray(data, data + bytes / 4), isClosed);
         // Nobody asked for a descriptor of the sender's process: an adopted socket brings one.
-        else if (type === Scm.PIDFD) this.#refuse(words[data]);
+        else if (type === Scm.PIDFD && words[data] >= 0) this.#refuse(words[data]);
       }
       at += controlSpace(bytes);
       bytes = controlBytes(words, at, end);
@@ -241,10 +245,4 @@ export class UnixReceiver implements MessageReceiver, Starved, DeadlineTarget {
   #names(): { local: string; remote: string } {
     return this.#network.namesOf(this.#socket);
   }
-}
-
-/** Writes a 64-bit address. */
-export function putLong(words: Int32Array<ArrayBufferLike>, offset: number, value: number): void {
-  words[offset >> 2] = value | 0;
-  words[(offset >> 2) + 1] = Math.floor(value / 4294967296);
 }

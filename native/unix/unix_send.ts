@@ -11,21 +11,23 @@
  * @module
  */
 
-import { completionError, netError, PartialSendError, timedOut } from "../errors.ts";
+import { completionError, netError, partialSend, timedOut } from "../errors.ts";
+import { GateWait } from "../limits/gate_wait.ts";
 import type { Network } from "../network.ts";
 import type { RingBuffer } from "../ring_buffer.ts";
+import { SendCancel } from "../stream/send_cancel.ts";
 import type { TurnTaker } from "../stream/send_queue.ts";
 import type { Socket } from "../socket.ts";
 import type { SendOptions, SendSide } from "../stream/stream_send.ts";
 import { OwnedFd } from "./unix_descriptors.ts";
-import { putLong } from "./unix_receive.ts";
 import { Counter } from "../../ring/counters.ts";
-import type { Deadline, DeadlineTarget } from "../../ring/deadlines.ts";
+import type { DeadlineTarget } from "../../ring/deadlines.ts";
 import type { Starved } from "../../ring/reactor.ts";
 import type { CompletionTarget } from "../../ring/slots.ts";
 import { controlSpace, writeControl } from "../../ring/abi/control.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { IOVEC, MSGHDR, W_ADDRESS, W_LENGTH, W_OPERATION_FLAGS } from "../../ring/abi/layout.ts";
+import { putLong } from "../../ring/abi/long.ts";
 import { Msg, Op, Scm, SockOpt } from "../../ring/abi/opcodes.ts";
 
 /** Bytes of a stream's send that are in the arena at a time. */
@@ -33,11 +35,7 @@ const CHUNK_BYTES = 64 * 1024;
 const HEADER_BYTES = MSGHDR.SIZE + IOVEC.SIZE;
 /** What Linux takes off the send buffer before it compares: `unix_dgram_sendmsg` in af_unix.c. */
 const SEND_BUFFER_OVERHEAD = 32;
-const GATE_MOST_MS = 2 ** 31;
 const NONE = -1;
-
-const DEADLINE_WHOLE = 0;
-const DEADLINE_GATE = 1;
 
 /** What is to be sent. */
 export interface Outgoing {
@@ -66,9 +64,10 @@ export class UnixSender implements CompletionTarget, DeadlineTarget, TurnTaker, 
   #hasLeft = false;
   #block = NONE;
   #slot = NONE;
+  #cancelling: SendCancel | null = null;
   #isQueued = false;
-  #isGated = false;
-  #gated: Deadline | null = null;
+  /** Has it wait for the rate limit; null without one. */
+  readonly #gate: GateWait | null;
   #failure: Error | null = null;
   #isTooLong = false;
   #interruption: { readonly reason: unknown } | null = null;
@@ -84,6 +83,8 @@ export class UnixSender implements CompletionTarget, DeadlineTarget, TurnTaker, 
     this.#bytes = data instanceof Uint8Array ? data : null;
     this.#buffer = data instanceof Uint8Array ? null : data;
     this.#total = data.length;
+    const { network: { reactor }, owner: { sendGate } } = socket;
+    this.#gate = sendGate === null ? null : new GateWait(sendGate, reactor, () => this.#wake?.());
   }
 
   /**
@@ -95,9 +96,7 @@ export class UnixSender implements CompletionTarget, DeadlineTarget, TurnTaker, 
     const release = this.#acquire();
     const { reactor } = this.#network;
     const { signal, timeoutMs } = options ?? {};
-    const deadline = timeoutMs === undefined
-      ? null
-      : reactor.armDeadline(timeoutMs, this, DEADLINE_WHOLE);
+    const deadline = timeoutMs === undefined ? null : reactor.armDeadline(timeoutMs, this, 0);
     const onAbort = () => this.#interrupt(signal!.reason);
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
@@ -127,18 +126,15 @@ export class UnixSender implements CompletionTarget, DeadlineTarget, TurnTaker, 
   }
 
   /** {@inheritDoc DeadlineTarget.onDeadline} */
-  onDeadline(tag: number): void {
-    if (tag === DEADLINE_WHOLE) {
-      this.#interrupt(timedOut(this.#outgoing.operation, this.#names()));
-      return;
-    }
-    this.#gated = null;
-    this.#wake?.();
+  onDeadline(): void {
+    this.#interrupt(timedOut(this.#outgoing.operation, this.#names()));
   }
 
   /** {@inheritDoc CompletionTarget.onCompletion} */
   onCompletion(_tag: number, result: number): void {
     this.#slot = NONE;
+    this.#cancelling?.end();
+    this.#cancelling = null;
     if (result >= 0) this.#left(result);
     else this.#failed(-result);
     this.#wake?.();
@@ -183,7 +179,7 @@ export class UnixSender implements CompletionTarget, DeadlineTarget, TurnTaker, 
     this.#wake = null;
     this.#isQueued = false;
     if (this.#isTooLong) this.#failure = await this.#tooLongForSocket();
-    if (this.#gated !== null) this.#network.reactor.disarmDeadline(this.#gated);
+    this.#gate?.close();
     if (this.#block !== NONE) this.#network.reactor.giveArena(this.#block);
     const isWhole = this.#hasLeft && this.#moved === this.#total;
     const error = isWhole ? null : this.#error();
@@ -202,14 +198,7 @@ export class UnixSender implements CompletionTarget, DeadlineTarget, TurnTaker, 
   /** Sees to memory and to the rate limit. */
   #isReady(): boolean {
     if (this.#buffer === null && this.#block === NONE && !this.#takeBlock()) return false;
-    const gate = this.#socket.owner.sendGate;
-    if (gate === null || this.#isGated) return this.#gated === null;
-    const { reactor } = this.#network;
-    this.#isGated = true;
-    const delayMs = gate.delayMs(reactor.driver.now(), this.#total);
-    if (delayMs === 0) return true;
-    this.#gated = reactor.armDeadline(Math.min(delayMs, GATE_MOST_MS), this, DEADLINE_GATE);
-    return false;
+    return this.#gate === null || this.#gate.pass(this.#total - this.#moved);
   }
 
   #takeBlock(): boolean {
@@ -303,6 +292,7 @@ export class UnixSender implements CompletionTarget, DeadlineTarget, TurnTaker, 
     counters.add(Counter.sends, 1);
     counters.add(Counter.bytesSent, count);
     this.#socket.meter?.addSent(Math.max(1, count));
+    this.#gate?.left(count);
     this.#moved += count;
     this.#hasLeft = true;
     this.#descriptors = [];
@@ -335,7 +325,7 @@ export class UnixSender implements CompletionTarget, DeadlineTarget, TurnTaker, 
 
   #interrupt(reason: unknown): void {
     this.#interruption ??= { reason };
-    if (this.#slot !== NONE) this.#network.reactor.cancel(this.#slot);
+    if (this.#slot !== NONE) this.#cancelling ??= new SendCancel(this.#network.reactor, this.#slot);
     else this.#wake?.();
   }
 
@@ -343,13 +333,7 @@ export class UnixSender implements CompletionTarget, DeadlineTarget, TurnTaker, 
   #error(): unknown {
     const reason = this.#failure ?? this.#interruption!.reason;
     if (this.#moved === 0 || this.#isStopped) return reason;
-    const isDeadline = (reason as { errno?: number } | null)?.errno === Errno.ETIMEDOUT;
-    return new PartialSendError({
-      errno: isDeadline ? Errno.ETIMEDOUT : Errno.ECANCELED,
-      ...this.#names(),
-      bytesTransferred: this.#moved,
-      cause: reason,
-    });
+    return partialSend(this.#moved, reason, this.#names());
   }
 
   #names(): { local: string; remote: string } {

@@ -156,9 +156,6 @@ export const Errno = {
   EHWPOISON: 133,
 } as const;
 
-/** The name of an error number, such as `"ECONNREFUSED"`. Source: errno(3). */
-export type ErrnoName = keyof typeof Errno;
-
 /** The largest error number that Linux hands to user space by name. Source: errno(3). */
 export const ERRNO_MAX = 133;
 

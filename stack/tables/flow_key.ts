@@ -11,7 +11,6 @@ export const IPV6_FLOW_WORDS = 10;
 
 /** Words of an IPv6 address. */
 const ADDRESS_WORDS = 4;
-const PORT_BITS = 16;
 const PROTOCOL_BITS = 8;
 
 /**
@@ -19,24 +18,22 @@ const PROTOCOL_BITS = 8;
  *
  * @param key {@linkcode IPV4_FLOW_WORDS} words.
  * @param local The local address.
- * @param localPort The local port.
  * @param remote The remote address.
- * @param remotePort The remote port.
+ * @param ports The ports, the local one in the upper half.
  * @param protocol The protocol's number.
  * @param scope The interface that the addresses belong to, or 0: up to 24 bits.
  */
 export function setIpv4Flow(
   key: Int32Array,
   local: number,
-  localPort: number,
   remote: number,
-  remotePort: number,
+  ports: number,
   protocol: number,
   scope: number,
 ): void {
   key[0] = local;
   key[1] = remote;
-  key[2] = (localPort << PORT_BITS) | remotePort;
+  key[2] = ports;
   key[3] = (scope << PROTOCOL_BITS) | protocol;
 }
 
@@ -46,18 +43,16 @@ export function setIpv4Flow(
  *
  * @param key {@linkcode IPV6_FLOW_WORDS} words.
  * @param local The local address, four words.
- * @param localPort The local port.
  * @param remote The remote address, four words.
- * @param remotePort The remote port.
+ * @param ports The ports, the local one in the upper half.
  * @param protocol The protocol's number.
  * @param scope The interface that the addresses belong to, or 0: up to 24 bits.
  */
 export function setIpv6Flow(
   key: Int32Array,
-  local: Int32Array,
-  localPort: number,
-  remote: Int32Array,
-  remotePort: number,
+  local: readonly number[],
+  remote: readonly number[],
+  ports: number,
   protocol: number,
   scope: number,
 ): void {
@@ -65,6 +60,6 @@ export function setIpv6Flow(
     key[word] = local[word];
     key[ADDRESS_WORDS + word] = remote[word];
   }
-  key[8] = (localPort << PORT_BITS) | remotePort;
+  key[8] = ports;
   key[9] = (scope << PROTOCOL_BITS) | protocol;
 }

@@ -90,7 +90,7 @@ export class KeyTable {
    * ```ts
    * const table = new KeyTable({ capacity: 100, keyWords: 4, hashKey: { low: 1, high: 2 } });
    * const key = new Int32Array(4);
-   * setIpv4Flow(key, 0x0a000001, 80, 0x0a000002, 40000, 6, 0);
+   * setIpv4Flow(key, 0x0a000001, 0x0a000002, 80 << 16 | 40000, 6, 0);
    * table.insert(key, 7);
    * table.lookup(key); // 7
    * ```

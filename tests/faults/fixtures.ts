@@ -8,6 +8,7 @@ import { assertEquals } from "@std/assert";
 import {
   type ListenOptions,
   NetworkCapability,
+  type NetworkRights,
   type RingOptions,
   TcpEndpoint,
   type TcpStream,
@@ -64,8 +65,9 @@ export interface Site {
   readonly port: number;
 }
 
-/** Sizes of a site's ring, and options of its endpoint. */
+/** Sizes of a site's ring, what may be done there, and options of its endpoint. */
 export interface SiteOptions {
+  readonly rights?: NetworkRights;
   readonly ring?: RingOptions;
   readonly listen?: ListenOptions;
 }
@@ -78,7 +80,11 @@ export async function withSite(
 ): Promise<void> {
   let capability: NetworkCapability | undefined;
   await assertNoLeaks(async () => {
-    capability = await NetworkCapability.request({ backend, ring: options.ring });
+    capability = await NetworkCapability.request({
+      backend,
+      ring: options.ring,
+      rights: options.rights,
+    });
     try {
       const endpoint = await TcpEndpoint.create("127.0.0.1:0", capability, options.listen);
       await body({ capability, endpoint, port: endpoint.addr.port });

@@ -48,3 +48,31 @@ onEachBackend("a send to a peer that has ended its side and does not read can be
       await until("both are closed", () => capability.stats().sockets === 1);
     }
   }));
+
+onEachBackend("a file for a peer that has ended its side and does not read can be given up", async (
+  backend,
+  random,
+) => {
+  const path = await Deno.realPath(await Deno.makeTempFile());
+  await Deno.writeFile(path, BYTES);
+  // At a rate, however high, all of a file is copied.
+  const limits = { sendBytesPerSecond: 1e12 };
+  const rights = { tcp: true, connect: true, listen: true, files: [`file://${path}`], limits };
+  await withSite(backend, async ({ capability, endpoint }) => {
+    for (let round = 0; round < scale(30, 500); round++) {
+      const accepting = endpoint.accept();
+      const stream = await capability.connect(endpoint.addr);
+      const peer = await accepting;
+      const controller = new AbortController();
+      const failing = failureOf(stream.sendFile(path, { signal: controller.signal }));
+      (await peer.receive())!.release();
+      await peer.closeWrite();
+      assertEquals(await stream.receive(), null);
+      if (random.chance(0.5)) await new Promise((resolve) => setTimeout(resolve, 3));
+      controller.abort(new RangeError("enough"));
+      assert(await within("the file", failing) instanceof PartialSendError);
+      await Promise.all([within("close()", stream.close()), peer.close()]);
+    }
+  }, { rights });
+  await Deno.remove(path);
+});

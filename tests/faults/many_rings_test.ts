@@ -12,7 +12,7 @@ import {
   withSite,
 } from "./fixtures.ts";
 import { kernelRefusal } from "../support/kernel.ts";
-import { assertNoLeaks } from "../support/leaks.ts";
+import { assertNoWorkerLeaks } from "../support/workers.ts";
 import type { EchoWorkerMessage } from "./echo_worker.ts";
 
 onEachBackend(
@@ -67,13 +67,6 @@ function nextMessage(worker: Worker): Promise<EchoWorkerMessage> {
   });
 }
 
-/** Deno opens an event loop's descriptors with the first Worker, and keeps them. */
-async function warmUpWorkers(): Promise<void> {
-  const worker = new Worker("data:text/javascript,postMessage(0)", { type: "module" });
-  await nextMessage(worker);
-  worker.terminate();
-}
-
 /** Has every Worker do something, and awaits what each says. */
 function tellAll(workers: Worker[], message: unknown): Promise<EchoWorkerMessage[]> {
   const answers = workers.map(nextMessage);
@@ -104,8 +97,5 @@ async function echoOnWorkers(backend: Backend): Promise<void> {
 
 onEachBackend(
   "a ring in each of several Workers: all echo, all end, nothing is left",
-  async (backend) => {
-    await warmUpWorkers();
-    await assertNoLeaks(() => echoOnWorkers(backend));
-  },
+  (backend) => assertNoWorkerLeaks(() => echoOnWorkers(backend)),
 );

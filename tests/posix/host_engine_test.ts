@@ -14,10 +14,9 @@ import { BlockingRing, PRIVATE_PLAN } from "../../posix/ring/blocking_ring.ts";
 import { RingEngine } from "../../posix/ring/engine.ts";
 import type { Outcome } from "../../posix/engine.ts";
 import { Errno } from "../../ring/abi/errno.ts";
-import { assertNoLeaks } from "../support/leaks.ts";
 import { kernelRefusal } from "../support/kernel.ts";
 import { skipUnless } from "../support/skip.ts";
-import { endWorker } from "../support/workers.ts";
+import { assertNoWorkerLeaks } from "../support/workers.ts";
 import { type Random, withSeed } from "../support/seed.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -64,12 +63,8 @@ function testOn(backend: RingBackend, name: string, body: Body): void {
   });
 }
 
-/** Deno keeps the descriptors of the Worker that ended last for a while: one ends before, too. */
 function testWithoutLeaks(name: string, body: () => Promise<void>): void {
-  Deno.test(name, async () => {
-    await endWorker();
-    await assertNoLeaks(body);
-  });
+  Deno.test(name, () => assertNoWorkerLeaks(body));
 }
 
 function listen(posix: Posix): { listener: number; port: number } {
@@ -376,10 +371,7 @@ testRings("an epoll may wait for another, but not in a circle", (posix) => {
 
 Deno.test(
   "an edge-triggered server loses no byte of many clients",
-  withSeed(async (random) => {
-    await endWorker();
-    await assertNoLeaks(() => edgeServer(random));
-  }),
+  withSeed((random) => assertNoWorkerLeaks(() => edgeServer(random))),
 );
 
 async function edgeServer(random: Random): Promise<void> {
@@ -581,15 +573,13 @@ Deno.test(
     kernel === undefined,
     kernel ?? "",
   ),
-  async () => {
-    await endWorker();
-    await assertNoLeaks(async () => {
+  () =>
+    assertNoWorkerLeaks(async () => {
       await using capability = await NetworkCapability.request({ backend: "kernel" });
       await using posix = Posix.open(capability);
       const [{ addr }] = posix.getaddrinfo("localhost", "80", { family: c.AF_INET });
       assertEquals(addr.address, "127.0.0.1");
-    });
-  },
+    }),
 );
 
 testRings("closing a descriptor ends what is awaited on it", async (posix) => {

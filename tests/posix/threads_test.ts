@@ -4,10 +4,9 @@ import { NetworkCapability } from "../../mod.ts";
 import { AF_INET, AF_UNIX, Posix, PosixError, SOCK_STREAM } from "../../posix/mod.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { kernelRefusal } from "../support/kernel.ts";
-import { assertNoLeaks, settleBaseline } from "../support/leaks.ts";
 import { type Random, scale, withSeed } from "../support/seed.ts";
 import { skipUnless } from "../support/skip.ts";
-import { countWorkers, endWorker } from "../support/workers.ts";
+import { assertNoWorkerLeaks, countWorkers } from "../support/workers.ts";
 import { BLOCKING, listenOn } from "./blocking_calls.ts";
 import { Thread } from "./thread.ts";
 
@@ -18,12 +17,6 @@ const CLOSE_LIMIT_MS = 1000;
 /** A slice and a half: whatever happens at a moment up to here happens before, in and after one. */
 const MOMENT_MS = 150;
 
-/** What a first test would leave behind is there already. */
-async function warmUp(): Promise<void> {
-  await settleBaseline();
-  await endWorker();
-}
-
 function testThreads(
   name: string,
   body: (posix: Posix, random: Random) => Promise<void>,
@@ -32,9 +25,8 @@ function testThreads(
   Deno.test(
     options,
     withSeed(async (random) => {
-      await warmUp();
       let counters: NetworkCapability | undefined;
-      await assertNoLeaks(async () => {
+      await assertNoWorkerLeaks(async () => {
         await using capability = await NetworkCapability.request({ backend: "kernel" });
         counters = capability;
         await using posix = Posix.open(capability);
@@ -135,8 +127,7 @@ for (const [name, make] of Object.entries(BLOCKING)) {
 
   testThreads(`${name}() of a thread that is terminated leaves nothing`, async (posix, random) => {
     // In a table of several threads what is open stays open, for the others to close.
-    await warmUp();
-    await assertNoLeaks(async () => {
+    await assertNoWorkerLeaks(async () => {
       const thread = await Thread.start(posix.table);
       const { fd, args, also } = make(posix);
       await thread.begin(name, ...args);
@@ -146,8 +137,7 @@ for (const [name, make] of Object.entries(BLOCKING)) {
       for (const each of [fd, ...also]) posix.close(each);
     });
     // A table of its own goes with the thread.
-    await warmUp();
-    await assertNoLeaks(async () => {
+    await assertNoWorkerLeaks(async () => {
       const thread = await Thread.start();
       await thread.begin("blockOn", name);
       await delay(random.integer(0, MOMENT_MS));
@@ -159,7 +149,6 @@ for (const [name, make] of Object.entries(BLOCKING)) {
 for (const backend of ["host", "stack"] as const) {
   const title = `threads of the ${backend} backend that are terminated while they block are gone`;
   Deno.test(title, async () => {
-    await warmUp();
     for (const name of ["accept", "recvmsg", "read", "epoll_wait", "poll"]) {
       const thread = await Thread.start(undefined, backend);
       await thread.begin("blockOn", name);

@@ -1,16 +1,31 @@
 /**
- * Workers that have ended: Deno keeps the descriptors of the last one's event loop for a while.
+ * Workers that have ended: Deno keeps an epoll and an eventfd of the last one's event loop for a
+ * while.
  *
  * @module
  */
 
 import { delay } from "@std/async";
+import { assertNoLeaks, type LeakCounters, settleBaseline } from "./leaks.ts";
 
 /** How long the thread of a Worker may take to end. */
 const LIMIT_MS = 2_000;
 
-/** Starts a Worker and ends it, so that what Deno keeps of one is there before a test, too. */
-export async function endWorker(): Promise<void> {
+/**
+ * {@linkcode assertNoLeaks} for a test that has Workers: what Deno keeps of one is there before it,
+ * too.
+ */
+export async function assertNoWorkerLeaks(
+  body: () => void | Promise<void>,
+  counters?: () => LeakCounters,
+): Promise<void> {
+  await settleBaseline();
+  await endWorker();
+  await assertNoLeaks(body, counters);
+}
+
+/** Starts a Worker and ends it. */
+async function endWorker(): Promise<void> {
   const worker = new Worker("data:text/javascript,self.postMessage('')", { type: "module" });
   await new Promise((resolve) => worker.onmessage = resolve);
   worker.terminate();

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { deadline } from "@std/async";
 import {
   allDescriptors,
   codeOf,
@@ -13,7 +14,13 @@ import {
 } from "./fixtures.ts";
 import { Random, scale, SEED } from "../support/seed.ts";
 import { hasProgram } from "../support/skip.ts";
-import { NetworkCapability, UnixEndpoint, UnixStream, WorkerLedger } from "../../mod.ts";
+import {
+  NetworkCapability,
+  PartialSendError,
+  UnixEndpoint,
+  UnixStream,
+  WorkerLedger,
+} from "../../mod.ts";
 import { DescriptorTable } from "../../ring/descriptor_table.ts";
 
 const FDS_MAX = 253;
@@ -258,4 +265,24 @@ unixTest("a Worker's ledger knows the descriptors that it received", async ({ pa
   assertEquals(stream, "ENOTSOCK");
   using last = await (await import("../../mod.ts")).OwnedFd.adopt(second, capability);
   assertEquals(table.has(last.fd), true);
+});
+
+// Linux tries such a send over and over, and does not find it to cancel it at such a moment.
+unixTest("descriptors for a peer that has ended its side and does not read can be given up", async (
+  site,
+) => {
+  for (let round = 0; round < scale(30, 500); round++) {
+    await using pair = await connectUnix(site);
+    const { client, server } = pair;
+    const controller = new AbortController();
+    // More than the buffers of two sockets hold.
+    const sending = client.sendFds(new Uint8Array(20_000_000), [], { signal: controller.signal });
+    const failing = sending.then(() => null, (error: unknown) => error);
+    (await server.receive())!.release();
+    await server.closeWrite();
+    assertEquals(await client.receive(), null);
+    if (round % 2 === 0) await new Promise((resolve) => setTimeout(resolve, 3));
+    controller.abort(new RangeError("enough"));
+    assert(await deadline(failing, 10_000) instanceof PartialSendError);
+  }
 });

@@ -376,3 +376,22 @@ behaviour("a peer that takes a file slowly is no idle one", async (t) => {
   await server.closeWrite();
   assertEquals(await receiving, 200_000);
 });
+
+behaviour("a file goes on at the rate that sendBytesPerSecond leaves it", async (t) => {
+  const folder = await Deno.realPath(await Deno.makeTempDir());
+  t.defer(() => Deno.remove(folder, { recursive: true }));
+  const length = 1_200_000;
+  await Deno.writeFile(`${folder}/file`, counted(length));
+  const rights = { tcp: true, connect: true, listen: true, files: [`file://${folder}/*`] };
+  const limits = { sendBytesPerSecond: 1_000_000 };
+  const capability = await t.request({ rights: { ...rights, limits } });
+  const { client, server } = await t.pair({}, capability);
+  const receiving = drainCounted(client);
+  const started = performance.now();
+  assertEquals(await server.sendFile(`${folder}/file`), length);
+  // A second's worth may leave at once; what is beyond that waits.
+  const seconds = (performance.now() - started) / 1000;
+  assert(seconds > 0.1, `${length} bytes left in ${seconds} s`);
+  await server.closeWrite();
+  assertEquals(await receiving, length);
+});

@@ -9,26 +9,13 @@ import type {
   DatagramInfo,
   DatagramParameters,
   DatagramStackSocket,
-  UserMemory,
 } from "../../../stack/socket.ts";
+import { TestUserMemory } from "./user_memory.ts";
 
 /** A user with memory of its own. */
-export class FakeUser implements UserMemory {
-  readonly bytes: Uint8Array = new Uint8Array(1 << 17);
-  readonly #environment: Environment;
-
+export class FakeUser extends TestUserMemory {
   constructor(environment: Environment) {
-    this.#environment = environment;
-  }
-
-  copyIn(packetAt: number, userAt: number, bytes: number): void {
-    const { memory } = this.#environment.arena;
-    memory.bytes.set(this.bytes.subarray(userAt, userAt + bytes), packetAt);
-  }
-
-  copyOut(userAt: number, packetAt: number, bytes: number): void {
-    const { memory } = this.#environment.arena;
-    this.bytes.set(memory.bytes.subarray(packetAt, packetAt + bytes), userAt);
+    super(environment.arena.memory, new Uint8Array(1 << 17));
   }
 
   /** Sends bytes. @returns what the socket answers */

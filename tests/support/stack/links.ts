@@ -7,7 +7,7 @@
 import { assertEquals } from "@std/assert";
 import type { Environment } from "../../../stack/environment.ts";
 import type { StackEvent } from "../../../stack/iface/events.ts";
-import { linkCounters } from "../../../stack/iface/link_counters.ts";
+import { LINK_COUNTERS } from "../../../stack/iface/link_counters.ts";
 import type { LinkInterface } from "../../../stack/iface/link_interface.ts";
 import { Links } from "../../../stack/iface/links.ts";
 import type { InterfaceOptions, LinksParts } from "../../../stack/iface/links_parts.ts";
@@ -17,8 +17,10 @@ import { chainLength, verifyArena } from "../../../stack/memory/mod.ts";
 import { PacketTable } from "../../../stack/packet_table.ts";
 import { SeededRandom } from "../../../stack/random.ts";
 import { StackTimers } from "../../../stack/stack_timers.ts";
+import { Statistics } from "../../../stack/statistics.ts";
 import { ipv6At, macOf } from "../../../stack/wire/addresses.ts";
 import * as ethernet from "../../../stack/wire/ethernet.ts";
+import { Fault } from "../../../stack/wire/fault.ts";
 import { isListenerDiscovery, isNeighborDiscovery } from "../../../stack/wire/icmpv6.ts";
 import * as ipv4 from "../../../stack/wire/ipv4.ts";
 import * as ipv6 from "../../../stack/wire/ipv6.ts";
@@ -70,7 +72,7 @@ export interface TestLinksOptions extends Partial<Omit<LinksParts, "environment"
 export class TestLinks {
   readonly environment: TestEnvironment;
   readonly links: Links;
-  readonly counters = linkCounters();
+  readonly counters = new Statistics({ ...LINK_COUNTERS, faults: Fault }).groups;
   readonly events: StackEvent[] = [];
   /** Frames that left, by interface, since they were taken last. */
   readonly sent: { readonly interface: number; readonly bytes: Uint8Array }[] = [];

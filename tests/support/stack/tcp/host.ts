@@ -20,15 +20,9 @@ import type {
   IpParameters,
   PathFeedback,
 } from "../../../../stack/ip/types.ts";
-import {
-  chainLength,
-  CheckedPacketArena,
-  type PacketMemory,
-  sizeClasses,
-} from "../../../../stack/memory/mod.ts";
+import { chainLength, CheckedPacketArena, sizeClasses } from "../../../../stack/memory/mod.ts";
 import { PacketFlag, PacketTable } from "../../../../stack/packet_table.ts";
 import { SeededRandom } from "../../../../stack/random.ts";
-import type { UserMemory } from "../../../../stack/socket.ts";
 import { StackTimers } from "../../../../stack/stack_timers.ts";
 import { Counters } from "../../../../stack/statistics.ts";
 import { TcpCounter } from "../../../../stack/tcp/counters.ts";
@@ -38,6 +32,7 @@ import { Tcp } from "../../../../stack/tcp/tcp.ts";
 import { complement, PlainChecksummer } from "../../../../stack/wire/checksum.ts";
 import { PacketBytes } from "../../../../stack/wire/packet_bytes.ts";
 import { createTestParts, type TestPartOptions } from "./parts.ts";
+import { TestUserMemory } from "../user_memory.ts";
 import type { TestNetwork } from "./network.ts";
 
 const IPV4_HEADER = 20;
@@ -288,33 +283,6 @@ export class TestHost implements IpOutput, PathFeedback {
       quoteBytes: 8,
     });
     this.arena.release(packet);
-  }
-}
-
-/** Memory of a program: whatever array it holds at the moment. */
-export class TestUserMemory implements UserMemory {
-  readonly #memory: PacketMemory;
-  #bytes: Uint8Array = new Uint8Array(0);
-
-  /** @param memory that of the packets */
-  constructor(memory: PacketMemory) {
-    this.#memory = memory;
-  }
-
-  /** Chooses what is copied from, or into. */
-  holding(bytes: Uint8Array): this {
-    this.#bytes = bytes;
-    return this;
-  }
-
-  /** See `UserMemory`. */
-  copyIn(packetAt: number, userAt: number, bytes: number): void {
-    this.#memory.bytes.set(this.#bytes.subarray(userAt, userAt + bytes), packetAt);
-  }
-
-  /** See `UserMemory`. */
-  copyOut(userAt: number, packetAt: number, bytes: number): void {
-    this.#bytes.set(this.#memory.bytes.subarray(packetAt, packetAt + bytes), userAt);
   }
 }
 

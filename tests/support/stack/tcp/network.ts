@@ -30,7 +30,7 @@ import * as wire from "../../../../stack/wire/tcp.ts";
 import type { TestPartOptions } from "./parts.ts";
 import { type TestFrame, TestHost } from "./host.ts";
 
-export { type TestFrame, TestHost, TestUserMemory } from "./host.ts";
+export { type TestFrame, TestHost } from "./host.ts";
 
 /** A delay: it never arrives. */
 export const LOST = Infinity;

@@ -191,7 +191,7 @@ export class ReceiverRig implements ReceiverHost {
   }
 
   /** See `ReceiverHost`; also what data that leave carry. */
-  acknowledge(): void {
+  acknowledge(hasData = false): void {
     const { receiver } = this;
     const options = new TcpOptions();
     const { optionBytes } = receiver;
@@ -208,7 +208,7 @@ export class ReceiverRig implements ReceiverHost {
     }
     const edge = next + field * 2 ** receiver.windowScale;
     this.sent.push({ at: this.now, next, edge, blocks, flags, options });
-    receiver.onAcknowledgmentSent();
+    receiver.onAcknowledgmentSent(hasData);
   }
 
   /** The segment that was sent last. */

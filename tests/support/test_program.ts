@@ -20,7 +20,7 @@ import {
 import { CqeFlag, DriverOp, Op, Sock } from "../../ring/abi/opcodes.ts";
 import { AF_INET, decodeSockaddr, encodeSockaddr } from "../../ring/abi/sockaddr.ts";
 import { Scratch, SCRATCH_BYTES } from "../../ring/slots.ts";
-import { openHostDriver } from "./mod.ts";
+import { openHostDriver } from "../../drivers/host/mod.ts";
 
 /** The fields of a submission entry. */
 export interface Fields {

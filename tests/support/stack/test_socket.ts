@@ -4,9 +4,9 @@
  * @module
  */
 
-import { Errno } from "../../ring/abi/errno.ts";
-import { Flow } from "../../stack/ip/types.ts";
-import type { SocketOwner } from "../../stack/socket.ts";
+import { Errno } from "../../../ring/abi/errno.ts";
+import { Flow } from "../../../stack/ip/types.ts";
+import type { SocketOwner } from "../../../stack/socket.ts";
 import type { TestCore } from "./test_core.ts";
 
 /** The address of everybody there. */

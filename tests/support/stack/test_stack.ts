@@ -4,14 +4,14 @@
  * @module
  */
 
-import { Errno } from "../../ring/abi/errno.ts";
-import type { MemoryPlan } from "../../ring/memory.ts";
-import { type StackClock, SystemClock } from "./clock.ts";
-import { Directory } from "./directory.ts";
-import { StackDriver } from "./driver.ts";
-import { TEST_PLAN, TestProgram } from "../host/test_program.ts";
-import type { PendingLookup, StackService } from "./service.ts";
-import { StackHost } from "./stack_host.ts";
+import { Errno } from "../../../ring/abi/errno.ts";
+import type { MemoryPlan } from "../../../ring/memory.ts";
+import { type StackClock, SystemClock } from "../../../drivers/stack/clock.ts";
+import { Directory } from "../../../drivers/stack/directory.ts";
+import { StackDriver } from "../../../drivers/stack/driver.ts";
+import { TEST_PLAN, TestProgram } from "../test_program.ts";
+import type { PendingLookup, StackService } from "../../../drivers/stack/service.ts";
+import { StackHost } from "../../../drivers/stack/stack_host.ts";
 import { TestCore } from "./test_core.ts";
 
 /** Names of a test, and nothing else. */

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { Errno } from "../../ring/abi/errno.ts";
-import type { IpAddress } from "../../stack/ip/types.ts";
-import { Ready, type StreamStackSocket, type UserMemory } from "../../stack/socket.ts";
+import { Errno } from "../../../ring/abi/errno.ts";
+import type { IpAddress } from "../../../stack/ip/types.ts";
+import { Ready, type StreamStackSocket, type UserMemory } from "../../../stack/socket.ts";
 import { LOOPBACK, TestSocket } from "./test_socket.ts";
 
 /** Bytes that a stream takes before it has no room. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { StackClock } from "./clock.ts";
+import type { StackClock } from "../../../drivers/stack/clock.ts";
 
 /** Virtual time, in microseconds. */
 export class TestClock implements StackClock {

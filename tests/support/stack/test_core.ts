@@ -5,15 +5,15 @@
  * @module
  */
 
-import { Errno } from "../../ring/abi/errno.ts";
-import type { Environment } from "../../stack/environment.ts";
-import { FrameQueue } from "../../stack/frame_queue.ts";
-import { PacketArena, sizeClasses } from "../../stack/memory/mod.ts";
-import { PacketTable } from "../../stack/packet_table.ts";
-import { SeededRandom } from "../../stack/random.ts";
-import type { DatagramStackSocket, StreamStackSocket } from "../../stack/socket.ts";
-import { StackTimers } from "../../stack/stack_timers.ts";
-import type { SocketFamily, StackCore } from "../../stack/types.ts";
+import { Errno } from "../../../ring/abi/errno.ts";
+import type { Environment } from "../../../stack/environment.ts";
+import { FrameQueue } from "../../../stack/frame_queue.ts";
+import { PacketArena, sizeClasses } from "../../../stack/memory/mod.ts";
+import { PacketTable } from "../../../stack/packet_table.ts";
+import { SeededRandom } from "../../../stack/random.ts";
+import type { DatagramStackSocket, StreamStackSocket } from "../../../stack/socket.ts";
+import { StackTimers } from "../../../stack/stack_timers.ts";
+import type { SocketFamily, StackCore } from "../../../stack/types.ts";
 import { TestDatagram } from "./test_datagram.ts";
 import { TestStream } from "./test_stream.ts";
 

@@ -4,15 +4,15 @@
  * @module
  */
 
-import { Errno } from "../../ring/abi/errno.ts";
-import type { IpAddress } from "../../stack/ip/types.ts";
+import { Errno } from "../../../ring/abi/errno.ts";
+import type { IpAddress } from "../../../stack/ip/types.ts";
 import {
   type DatagramInfo,
   type DatagramParameters,
   type DatagramStackSocket,
   Ready,
   type UserMemory,
-} from "../../stack/socket.ts";
+} from "../../../stack/socket.ts";
 import { LOOPBACK, TestSocket } from "./test_socket.ts";
 
 const LONGEST_DATAGRAM = 65507;
