@@ -135,6 +135,16 @@ export {
   type StackStatistics,
 } from "./native/stack/mod.ts";
 export type { LocalPort, StackProfile, StackSizeChoices } from "./native/stack/mod.ts";
+export type {
+  CustomProtocolHandler,
+  IcmpReport,
+  PacketAction,
+  PacketView,
+  SteeredPacket,
+  Steering,
+  SteeringRule,
+  SteeringStatistics,
+} from "./native/stack/mod.ts";
 export { NetError, PartialSendError } from "./native/errors.ts";
 export {
   type NodeSocket,

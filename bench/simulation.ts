@@ -17,8 +17,11 @@
 
 import { printMachine } from "./support.ts";
 import {
+  ABOUT_GOLDEN,
   figuresOf,
   GOLDEN_FILE,
+  GOLDEN_SEED,
+  type GoldenGrid,
   GRID,
   type GridFigures,
   nameOf,
@@ -55,7 +58,7 @@ function printHour(minutes: number): void {
 function printGrid(): Record<string, GridFigures> {
   const all: Record<string, GridFigures> = {};
   for (const point of GRID) {
-    const result = runPoint(point, SEED);
+    const result = runPoint(point, GOLDEN_SEED);
     const figures = figuresOf(result);
     all[nameOf(point)] = figures;
     const verdict = result.isRight && result.violations === "" ? "" : "  NOT RIGHT";
@@ -79,7 +82,8 @@ function printShared(): void {
 async function main([what, argument]: readonly string[]): Promise<void> {
   printMachine();
   if (what === "--golden") {
-    await Deno.writeTextFile(GOLDEN_FILE, `${JSON.stringify(printGrid(), null, 2)}\n`);
+    const golden: GoldenGrid = { about: ABOUT_GOLDEN, seed: GOLDEN_SEED, points: printGrid() };
+    await Deno.writeTextFile(GOLDEN_FILE, `${JSON.stringify(golden, null, 2)}\n`);
     return;
   }
   if (what === undefined || what === "--hour") printHour(Number(argument ?? MINUTES));

@@ -28,16 +28,17 @@ const STRIDE = 7919;
 
 const key4 = new Int32Array(IPV4_FLOW_WORDS);
 const key6 = new Int32Array(IPV6_FLOW_WORDS);
-const local6 = Int32Array.of(0x20010db8, 0, 0, 1);
-const remote6 = Int32Array.of(0x20010db8, 0, 0, 0);
+const local6 = [0x20010db8, 0, 0, 1];
+const remote6 = [0x20010db8, 0, 0, 0];
 
 function setFlow4(flow: number): void {
-  setIpv4Flow(key4, 0x0a000001, 80, 0x0b000000 + (flow >>> 4), 1024 + (flow % 60_000), 6, 0);
+  const ports = 80 << 16 | 1024 + (flow % 60_000);
+  setIpv4Flow(key4, 0x0a000001, 0x0b000000 + (flow >>> 4), ports, 6, 0);
 }
 
 function setFlow6(flow: number): void {
   remote6[3] = flow >>> 4;
-  setIpv6Flow(key6, local6, 80, remote6, 1024 + (flow % 60_000), 6, 0);
+  setIpv6Flow(key6, local6, remote6, 80 << 16 | 1024 + (flow % 60_000), 6, 0);
 }
 
 let found = 0;

@@ -50,3 +50,11 @@ export type {
   WorldPipe,
 } from "./simulation/mod.ts";
 export type { StackProfile } from "../stack/profiles.ts";
+export type { SteeredPacket, Steering, SteeringRule } from "../stack/steering/mod.ts";
+export type {
+  CustomProtocolHandler,
+  IcmpReport,
+  PacketAction,
+  PacketView,
+} from "../stack/raw/mod.ts";
+export type { SteeringStatistics } from "./stack/shards/types.ts";

@@ -2,11 +2,11 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { delay } from "@std/async";
 import { NetworkCapability } from "./capability.ts";
 import { WorkerLedger } from "./worker_ledger.ts";
-import { assertNoLeaks } from "../tests/support/leaks.ts";
 import type { LedgerWorkerStart } from "../tests/support/ledger_worker.ts";
 import { kernelRefusal } from "../tests/support/kernel.ts";
 import { scale, withSeed } from "../tests/support/seed.ts";
 import { skipUnless } from "../tests/support/skip.ts";
+import { assertNoWorkerLeaks } from "../tests/support/workers.ts";
 
 const REFUSAL = kernelRefusal();
 const RING = { entries: 128, arenaBytes: 1 << 20, buffers: { count: 64, bytes: 4096 } };
@@ -39,17 +39,9 @@ async function start(
   return { worker, port };
 }
 
-/** Deno keeps an event loop's descriptors of the first Worker that ended. */
-async function warmUp(): Promise<void> {
-  const { worker } = await start(new WorkerLedger({ ring: RING }), { backend: "host" });
-  worker.terminate();
-}
-
 function testKernel(name: string, body: () => Promise<void>): void {
-  Deno.test(skipUnless(name, REFUSAL === undefined, REFUSAL ?? ""), async () => {
-    await warmUp();
-    await assertNoLeaks(body);
-  });
+  const options = skipUnless(name, REFUSAL === undefined, REFUSAL ?? "");
+  Deno.test(options, () => assertNoWorkerLeaks(body));
 }
 
 testKernel("a Worker terminated while parked leaves nothing after reap()", async () => {
@@ -82,8 +74,7 @@ Deno.test({
     REFUSAL ?? "",
   ),
   fn: withSeed(async (random) => {
-    await warmUp();
-    await assertNoLeaks(async () => {
+    await assertNoWorkerLeaks(async () => {
       const guard = new Int32Array(new SharedArrayBuffer(1 << 20)).fill(PATTERN);
       for (let round = 0; round < scale(50, 500); round++) {
         const ledger = new WorkerLedger({ ring: RING });
@@ -126,8 +117,7 @@ testKernel("reap() before the Worker is dead says so, and may be called again", 
 });
 
 Deno.test("a host Worker's sockets are closed by Deno: there is nothing to reap", async () => {
-  await warmUp();
-  await assertNoLeaks(async () => {
+  await assertNoWorkerLeaks(async () => {
     const ledger = new WorkerLedger({ ring: RING });
     const { worker, port } = await start(ledger, { backend: "host", mode: "load" });
     worker.terminate();

@@ -44,7 +44,7 @@ export interface Name {
 }
 
 /** Bytes of a `struct sockaddr_storage`. Source: `bits/socket.h`. */
-export const NAME_BYTES = 128;
+const NAME_BYTES = 128;
 
 /** A name without bytes. */
 export function emptyName(): Name {

@@ -16,4 +16,8 @@ export const BindingFlag = {
   LISTENING: 1 << 3,
   /** Nobody asked for its port: it was chosen for a connection, and may serve other ones. */
   FOR_CONNECTION: 1 << 4,
+  /** It is a connection's, at the port of its socket or its listener; among shards only. */
+  SHARED: 1 << 5,
+  /** It is a listener's that stands for one of another shard, which has claimed the port. */
+  UNCLAIMED: 1 << 6,
 } as const;

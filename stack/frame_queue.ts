@@ -6,7 +6,7 @@
  */
 
 /** More frames than this are refused. */
-export const MAXIMUM_QUEUED_FRAMES = 1 << 20;
+const MAXIMUM_QUEUED_FRAMES = 1 << 20;
 
 /** A queue with a fixed number of places, in the order of arrival. */
 export class FrameQueue {

@@ -25,10 +25,11 @@ import { SoftwareOffload } from "./offload/software_offload.ts";
 import { PacketTable } from "./packet_table.ts";
 import { type SizeChoices, sizesOf, type StackProfile, type StackSizes } from "./profiles.ts";
 import type { RandomSource } from "./random.ts";
-import { type CustomProtocolHandler, CustomProtocols, PingSockets, RawSockets } from "./raw/mod.ts";
+import { CustomProtocols, PingSockets, RawSockets, type SocketProtocolHandler } from "./raw/mod.ts";
 import type { DatagramStackSocket, StreamStackSocket } from "./socket.ts";
 import { makeStackCounters, type StackCounters } from "./stack_counters.ts";
 import { StackTimers } from "./stack_timers.ts";
+import type { StackShard } from "./steering/stack_shard.ts";
 import { CONGESTION_CONTROLS, makeCongestionControl } from "./tcp/congestion/mod.ts";
 import { Receiver, ReceiverSettings } from "./tcp/receive/mod.ts";
 import { Sender, SenderSettings } from "./tcp/send/mod.ts";
@@ -61,6 +62,8 @@ export interface StackParts {
   readonly counterBuffer?: ArrayBufferLike;
   /** How often an address of IPv6 is asked for before it is used; 1. RFC 4862 section 5.1. */
   readonly detectionTransmits?: number;
+  /** Which of several shards of a host it is; all of it where this is missing. */
+  readonly shard?: StackShard | null;
 }
 
 /** A TCP/IP stack. */
@@ -89,6 +92,7 @@ export class Stack implements StackCore {
   readonly customProtocols: CustomProtocols;
   readonly #coalescer: ReceiveCoalescer;
   readonly #clock: { now: number };
+  readonly #shard: StackShard | null;
 
   /**
    * Makes a stack without interfaces.
@@ -110,6 +114,7 @@ export class Stack implements StackCore {
     const timers = new StackTimers({ capacity: sizes.timers, resolution, now });
     const environment = { arena, packets, timers, random, now };
     this.sizes = sizes;
+    this.#shard = parts.shard ?? null;
     this.environment = environment;
     this.#clock = environment;
     this.output = new FrameQueue(sizes.outputFrames);
@@ -119,10 +124,11 @@ export class Stack implements StackCore {
     this.links = new Links({
       ...{ environment, counters: groups, sink: this.output, options: sizes.links },
       ...{ events: parts.events, detectionTransmits: parts.detectionTransmits },
+      shard: this.#shard,
     });
     this.ip = new Ip({
       ...{ environment, counters: groups.ip, icmpCounters: groups.icmp, faults: groups.faults },
-      ...{ egress, options: sizes.ip },
+      ...{ egress, options: sizes.ip, shard: this.#shard },
     });
     this.ip.attach(this.links);
     this.#coalescer = new ReceiveCoalescer(environment, groups.offload, this.ip);
@@ -156,6 +162,7 @@ export class Stack implements StackCore {
       feedback: ip,
       interfaces: links,
       addresses: links.addresses,
+      shard: this.#shard,
       halves: {
         sender: (host) => new Sender(host, senders),
         receiver: (host) => new Receiver(host, receivers),
@@ -170,7 +177,7 @@ export class Stack implements StackCore {
     const { interfaces, addresses, groups: memberships } = links;
     return new DatagramContext({
       ...{ environment, output: ip, interfaces, addresses, groups: memberships },
-      options: sizes.datagrams,
+      ...{ options: sizes.datagrams, shard: this.#shard },
     });
   }
 
@@ -245,7 +252,7 @@ export class Stack implements StackCore {
    * });
    * ```
    */
-  registerTransportProtocol(protocol: number, handler: CustomProtocolHandler): void {
+  registerTransportProtocol(protocol: number, handler: SocketProtocolHandler): void {
     this.customProtocols.register(protocol, handler);
   }
 }

@@ -9,7 +9,7 @@ import { LINK_COUNTERS } from "./iface/link_counters.ts";
 import { IpCounter } from "./ip/counters.ts";
 import { OffloadCounter } from "./offload/counters.ts";
 import { RawCounter } from "./raw/counters.ts";
-import { Statistics, type StatisticsValues } from "./statistics.ts";
+import { Statistics } from "./statistics.ts";
 import { TcpCounter } from "./tcp/counters.ts";
 import { ReceiverCounter } from "./tcp/receive/counters.ts";
 import { SendCounter } from "./tcp/send/counters.ts";
@@ -17,7 +17,7 @@ import { UdpCounter } from "./udp/counters.ts";
 import { Fault } from "./wire/fault.ts";
 
 /** The names of all counters, by group. */
-export const STACK_COUNTERS = {
+const STACK_COUNTERS = {
   ...LINK_COUNTERS,
   ip: IpCounter,
   icmp: IcmpCounter,
@@ -32,9 +32,6 @@ export const STACK_COUNTERS = {
 
 /** The counters of a stack. */
 export type StackCounters = Statistics<typeof STACK_COUNTERS>;
-
-/** What they show. */
-export type StackCounterValues = StatisticsValues<typeof STACK_COUNTERS>;
 
 /**
  * Makes them.

@@ -13,6 +13,9 @@
  * - UDP: both say `REUSE_ADDRESS`, or both say `REUSE_PORT`.
  * - TCP: both say `REUSE_ADDRESS` and the other one does not listen, or both say `REUSE_PORT`.
  *
+ * Where the stack is one of several shards of a host, each entry is claimed among them as well: what
+ * another shard has is in use.
+ *
  * Ports that are chosen here are hard to guess: RFC 6056.
  *
  * @module
@@ -23,6 +26,7 @@ import { BindingFlag } from "./binding_flag.ts";
 import type { IpAddress } from "./ip/types.ts";
 import { KeyedHash } from "./keyed_hash.ts";
 import { randomBelow, type RandomSource } from "./random.ts";
+import type { PortClaims } from "./steering/port_holders.ts";
 
 export { BindingFlag };
 
@@ -31,7 +35,10 @@ const IPV6 = 1 << 8;
 const ANY = 1 << 9;
 const ADDRESS_BITS = IPV6 | ANY;
 
-const { REUSE_ADDRESS, REUSE_PORT, IPV6_ONLY, LISTENING, FOR_CONNECTION } = BindingFlag;
+const { REUSE_ADDRESS, REUSE_PORT, IPV6_ONLY, LISTENING, FOR_CONNECTION, SHARED, UNCLAIMED } =
+  BindingFlag;
+/** Bits that no option of a socket changes. */
+const LASTING: number = ADDRESS_BITS | SHARED | UNCLAIMED;
 
 /** An entry: its address with IPv4 as mapped, the rest, and the next one of its bucket. */
 const PORT = 4;
@@ -68,6 +75,8 @@ export interface TransportPortsOptions {
   readonly firstEphemeral?: number;
   /** The last one; 60999. */
   readonly lastEphemeral?: number;
+  /** Where ports are claimed among shards of one host; null where there is one only. */
+  readonly claims?: PortClaims | null;
 }
 
 /** The ports of one protocol that are in use. */
@@ -85,6 +94,7 @@ export class TransportPorts {
   readonly #counters: Uint16Array;
   readonly #address = new Int32Array(ADDRESS_WORDS);
   readonly #choice = new Int32Array(CHOICE_WORDS);
+  readonly #claims: PortClaims | null;
   #free = NONE;
   #size = 0;
 
@@ -111,6 +121,7 @@ export class TransportPorts {
       throw new RangeError(`no port is between ${firstEphemeral} and ${lastEphemeral}`);
     }
     this.capacity = capacity;
+    this.#claims = options.claims ?? null;
     this.#isStream = kind === "stream";
     this.#random = random;
     this.#hash = KeyedHash.random(random);
@@ -144,7 +155,7 @@ export class TransportPorts {
    * @returns the binding, or `-errno`: EADDRINUSE; ENOBUFS when the table is full
    */
   bind(address: IpAddress, port: number, scope: number, flags: number): number {
-    const all = this.#read(address, flags);
+    const all = this.#read(address, flags) | (this.#claims?.isSuspended ? UNCLAIMED : 0);
     return this.#conflicts(port, scope, all, NONE)
       ? -Errno.EADDRINUSE
       : this.#add(port, scope, all);
@@ -162,7 +173,10 @@ export class TransportPorts {
     const start = randomBelow(this.#random, this.#ephemerals);
     let port = this.#first + start;
     for (let left = this.#ephemerals; left > 0; left--) {
-      if (!this.#isUsed(port, scope, all)) return this.#add(port, scope, all);
+      if (!this.#isUsed(port, scope, all)) {
+        const binding = this.#add(port, scope, all);
+        if (binding !== -Errno.EADDRINUSE) return binding;
+      }
       port = port + 1 < this.#first + this.#ephemerals ? port + 1 : this.#first;
     }
     return -Errno.EADDRINUSE;
@@ -195,7 +209,9 @@ export class TransportPorts {
       // starts where nobody can guess, and goes on with a counter that few places share.
       const turn = offset + this.#counters[index]++;
       const port = this.#first + turn % this.#ephemerals;
-      if (!this.#isBound(port) && !check.isTaken(port)) return this.#add(port, scope, all);
+      if (this.#isBound(port) || check.isTaken(port)) continue;
+      const binding = this.#add(port, scope, all);
+      if (binding !== -Errno.EADDRINUSE) return binding;
     }
     return -Errno.EADDRNOTAVAIL;
   }
@@ -211,8 +227,8 @@ export class TransportPorts {
   share(binding: number, address: IpAddress): number {
     const at = binding * STRIDE;
     const entries = this.#entries;
-    const flags = entries[at + FLAGS] & ~(ADDRESS_BITS | LISTENING);
-    const all = this.#read(address, flags);
+    const flags = entries[at + FLAGS] & ~(ADDRESS_BITS | LISTENING | UNCLAIMED);
+    const all = this.#read(address, flags) | (this.#claims === null ? 0 : SHARED);
     return this.#add(entries[at + PORT], entries[at + SCOPE], all);
   }
 
@@ -226,13 +242,14 @@ export class TransportPorts {
   change(binding: number, flags: number): number {
     const at = binding * STRIDE;
     const entries = this.#entries;
-    const all = flags & ~ADDRESS_BITS | entries[at + FLAGS] & ADDRESS_BITS;
+    const all = flags & ~LASTING | entries[at + FLAGS] & LASTING;
     if (all === entries[at + FLAGS]) return binding;
     for (let word = 0; word < ADDRESS_WORDS; word++) this.#address[word] = entries[at + word];
     const [port, scope] = [entries[at + PORT], entries[at + SCOPE]];
     const begins = (all & ~entries[at + FLAGS] & LISTENING) !== 0;
     if (begins && this.#conflicts(port, scope, all, binding)) return -Errno.EADDRINUSE;
     if (entries[at + COUNT] === 1 && this.#find(port, scope, all) === NONE) {
+      this.#claims?.change(port, entries[at + FLAGS], all);
       entries[at + FLAGS] = all;
       return binding;
     }
@@ -246,6 +263,7 @@ export class TransportPorts {
     const entries = this.#entries;
     const at = binding * STRIDE;
     if (--entries[at + COUNT] > 0) return;
+    this.#claims?.release(entries[at + PORT], entries[at + FLAGS]);
     const bucket = entries[at + PORT] & this.#mask;
     if (this.#heads[bucket] === binding) this.#heads[bucket] = entries[at + NEXT];
     else {
@@ -383,6 +401,8 @@ export class TransportPorts {
     }
     const entry = this.#free;
     if (entry === NONE) return -Errno.ENOBUFS;
+    const refused = this.#claims?.claim(port, flags) ?? 0;
+    if (refused < 0) return refused;
     const at = entry * STRIDE;
     this.#free = entries[at + NEXT];
     for (let word = 0; word < ADDRESS_WORDS; word++) entries[at + word] = this.#address[word];

@@ -356,3 +356,17 @@ testServer("udp_echo", "echoes to nc", async ({ port }) => {
   const echoed = await runProgram("nc", args, new TextEncoder().encode("hello"));
   assertEquals(echoed, "hello");
 }, NETCAT);
+
+Deno.test("examples/sharded_server.ts spreads its connections over shards", async () => {
+  const file = new URL("examples/sharded_server.ts", ROOT).href;
+  const flags = ["run", "--no-prompt", "--no-config", "--allow-read"];
+  const run = (...args: string[]) => runProgram(Deno.execPath(), [...flags, file, ...args]);
+  const output = await run("--shards", "2", "--clients", "40");
+  assertMatch(output, /^40 of 40 clients had their message back\n/);
+  const counts = [...output.matchAll(/^shard \d had (\d+) connections$/gm)].map(([, n]) =>
+    Number(n)
+  );
+  assertEquals([counts.length, counts[0] + counts[1]], [2, 40]);
+  assert(counts.every((count) => count > 0), output);
+  assertMatch(await run("--shards", "none").catch(String), /ended with 2: usage: sharded_server/);
+});

@@ -8,7 +8,7 @@ import { Errno } from "../../ring/abi/errno.ts";
 import { CancelFlag, Op, PollFlag, TimeoutFlag } from "../../ring/abi/opcodes.ts";
 import type { ControlMachine } from "./machine.ts";
 import type { Operation } from "./operation.ts";
-import type { Polls } from "./polls.ts";
+import type { PollOwner } from "./polls.ts";
 
 /** `IORING_NOP_INJECT_RESULT`. */
 const NOP_INJECT_RESULT = 1 << 0;
@@ -76,8 +76,8 @@ export function pollRemove(machine: ControlMachine, operation: Operation): void 
   machine.complete(operation, 0, 0);
   if ((changes & PollFlag.UPDATE_EVENTS) === 0) return;
   if ((flags & PollFlag.ADD_MULTI) !== 0) target.length |= PollFlag.ADD_MULTI;
-  // Only polls are found under POLL_ADD, and nobody else owns one.
-  (target.owner as Polls).update(target, operation.operationFlags);
+  // Only polls are found under POLL_ADD, and such owners have them.
+  (target.owner as PollOwner).update(target, operation.operationFlags);
 }
 
 /** The operation in flight with the user data in `addr`, if it has this opcode. */

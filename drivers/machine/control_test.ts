@@ -11,7 +11,7 @@ import {
   SqeFlag,
   TimeoutFlag,
 } from "../../ring/abi/opcodes.ts";
-import { type Flight, testBoth, type TestProgram } from "../host/test_program.ts";
+import { type Flight, testBoth, type TestProgram } from "../../tests/support/test_program.ts";
 
 function timeout(program: TestProgram, milliseconds: number, fields: object = {}): Flight {
   return program.begin(Op.TIMEOUT, -1, {

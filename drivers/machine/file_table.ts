@@ -7,7 +7,7 @@
 /** The first descriptor: the three below are a process's own. */
 const FIRST_FD = 3;
 /** The most descriptors, as a hard limit of open files would have it. */
-export const MAXIMUM_FILES = 1 << 16;
+const MAXIMUM_FILES = 1 << 16;
 
 const FULL = -1;
 const WORD_SHIFT = 5;

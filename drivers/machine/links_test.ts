@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Errno } from "../../ring/abi/errno.ts";
 import { Msg, Op, SqeFlag, TimeoutFlag } from "../../ring/abi/opcodes.ts";
-import { type Flight, testBoth, type TestProgram } from "../host/test_program.ts";
+import { type Flight, testBoth, type TestProgram } from "../../tests/support/test_program.ts";
 
 const LINK = { flags: SqeFlag.IO_LINK };
 const HARD_LINK = { flags: SqeFlag.IO_HARDLINK };

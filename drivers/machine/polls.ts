@@ -28,6 +28,12 @@ export interface Pollable {
   wantReadable(isMore: boolean): void;
 }
 
+/** Whoever holds a poll that waits. */
+export interface PollOwner extends OperationOwner {
+  /** Changes the events that it waits for. */
+  update(operation: Operation, events: number): void;
+}
+
 /** Ways to wait for one round. */
 export interface PollRounds {
   /** Whether all that was ready when a round began is known when it ends. */
@@ -37,7 +43,7 @@ export interface PollRounds {
 }
 
 /** The polls that wait on one socket. */
-export class Polls implements OperationOwner {
+export class Polls implements PollOwner {
   readonly #machine: Machine;
   readonly #socket: Pollable;
   readonly #rounds: PollRounds | null;
@@ -103,7 +109,7 @@ export class Polls implements OperationOwner {
     }
   }
 
-  /** Changes the events that a poll waits for. */
+  /** {@inheritDoc PollOwner.update} */
   update(operation: Operation, events: number): void {
     operation.operationFlags = events;
     operation.done = 0;

@@ -9,13 +9,15 @@ import { Errno, errnoName } from "../../ring/abi/errno.ts";
 import type { IpAddress } from "../../stack/ip/types.ts";
 import type { AutoconfigurationOptions } from "../../stack/iface/autoconfiguration.ts";
 import type { StackEvent } from "../../stack/iface/events.ts";
+import { formatAddress } from "../../stack/iface/ip_address.ts";
 import type { LinkInterface } from "../../stack/iface/link_interface.ts";
 import { AddressState } from "../../stack/iface/types.ts";
 import type { RouteDescription } from "../../stack/route/route_table.ts";
+import type { CustomProtocolHandler } from "../../stack/raw/mod.ts";
 import type { Stack } from "../../stack/stack.ts";
 import { formatMac, isGroupMac, macOf } from "../../stack/wire/addresses.ts";
 import { openPort } from "../port/open.ts";
-import { formatAddress } from "./directory.ts";
+import { importDefault } from "./import_default.ts";
 import {
   checkInterfaceOptions,
   checkRouteOptions,
@@ -27,6 +29,14 @@ import type { EventListener } from "./service.ts";
 import type { StackHost } from "./stack_host.ts";
 import { type StackCaptureOptions, StackCaptures } from "./stack_captures.ts";
 import type { AddressInfo, InterfaceInfo, RouteInfo, StackInfo } from "./information.ts";
+
+/** A transport protocol of a program's: as an object, or as the default export of a module. */
+interface ProtocolRequest {
+  readonly number: number;
+  readonly handler?: CustomProtocolHandler;
+  /** The module's URL. */
+  readonly module?: string;
+}
 
 const ANY: readonly IpAddress[] = [0, [0, 0, 0, 0]];
 const STATE_NAMES = Object.fromEntries(
@@ -68,6 +78,7 @@ export class Configurator {
     addRoute: (route: StackRouteOptions) => this.addRoute(route),
     removeRoute: (route: StackRouteOptions) => this.removeRoute(route),
     routes: () => this.routes(),
+    registerProtocol: (request: ProtocolRequest) => this.registerProtocol(request),
   };
 
   /**
@@ -230,6 +241,16 @@ export class Configurator {
       origin: route.origin,
       kind: route.kind,
     }));
+  }
+
+  /** Registers a transport protocol of a program's. */
+  async registerProtocol({ number, handler, module }: ProtocolRequest): Promise<null> {
+    const given = handler ?? await importDefault(String(module));
+    if (typeof (given as CustomProtocolHandler | null)?.processPacket !== "function") {
+      throw new TypeError(`the handler of protocol ${number} has no processPacket`);
+    }
+    this.#stack.customProtocols.register(number, given as CustomProtocolHandler);
+    return null;
   }
 
   /** What the stack is, and what it has now. */

@@ -18,6 +18,7 @@ import type { FeatureMask } from "../options.ts";
 import { Bell } from "../port/bell.ts";
 import { STACK_OPCODES } from "./opcodes.ts";
 import type { StackOptions } from "./options.ts";
+import type { ShardPlace } from "./shards/types.ts";
 import { allocateRingMemory } from "./user_memory.ts";
 import type { StackAnswer, StackRequest, StackWorkerStart } from "./worker_messages.ts";
 
@@ -34,6 +35,11 @@ export interface StackHandle {
   readonly bell: SharedArrayBuffer;
   /** Where it says how it fares. */
   readonly status: SharedArrayBuffer;
+  /**
+   * The ways to the other shards of a stack that has several; each of their ports is handed over,
+   * too.
+   */
+  readonly shards?: readonly StackHandle[];
 }
 
 /** How a ring is opened. */
@@ -70,6 +76,10 @@ export class StackConnection {
   /** Who waits for an answer, by the number of what was asked. */
   readonly #answers = new Map<number, (answer: StackAnswer) => void>();
   readonly #onFailure = new Set<() => void>();
+  /** The other shards of its stack: when one of them ends, all do. */
+  #siblings: readonly StackConnection[] = [];
+  #onShardFailure: () => void = () => {};
+  #nextSibling = 0;
   #nextId = 0;
   #isClosed = false;
 
@@ -84,7 +94,21 @@ export class StackConnection {
     this.#bell = Bell.of(shared.bell);
     if (thread === null) return;
     thread.onMessage = (message) => this.#hear(message);
-    thread.onFailure = () => this.#onEnd();
+    thread.onFailure = () => {
+      this.#onEnd();
+      for (const sibling of this.#siblings) sibling.#onEnd();
+      this.#onShardFailure();
+    };
+  }
+
+  /**
+   * Says which other shards its stack has.
+   *
+   * @param onFailure called when its own Worker has ended
+   */
+  join(siblings: readonly StackConnection[], onFailure: () => void): void {
+    this.#siblings = siblings;
+    this.#onShardFailure = onFailure;
   }
 
   /** Nobody answers any more: whoever waits is told. */
@@ -95,12 +119,12 @@ export class StackConnection {
   }
 
   /** Starts a stack in a Worker of its own, without waiting for it. */
-  static start(options: StackOptions): StackConnection {
-    const bell = Bell.allocate();
+  static start(options: StackOptions, shard?: ShardPlace): StackConnection {
+    const bell = shard?.queues.bells[shard.index] ?? Bell.allocate();
     let status = new SharedArrayBuffer(0);
     const thread = new WorkerThread(KIND, ENTRY, (buffer): StackWorkerStart => {
       status = buffer;
-      return { options, status: buffer, bell };
+      return { options, status: buffer, bell, shard };
     });
     return new StackConnection(thread, thread, { bell, status });
   }
@@ -130,15 +154,48 @@ export class StackConnection {
 
   /** Why nothing is consumed any more, undefined while it is. */
   get failure(): string | undefined {
-    return this.#isClosed ? `${KIND}: it was closed` : this.#channel.failure;
+    if (this.#isClosed) return `${KIND}: it was closed`;
+    const { failure } = this.#channel;
+    return failure !== undefined || this.#siblings.length === 0 ? failure : this.#siblingFailure();
+  }
+
+  /** The shard that serves the next ring beside those of this one. */
+  get next(): StackConnection {
+    const { length } = this.#siblings;
+    return length === 0 ? this : this.#siblings[this.#nextSibling++ % length];
+  }
+
+  #siblingFailure(): string | undefined {
+    return this.#siblings.find((sibling) => sibling.ownFailure !== undefined)?.ownFailure;
+  }
+
+  /** Whether this thread has started it. */
+  get isOwner(): boolean {
+    return this.#thread !== null;
+  }
+
+  /** Why its own Worker does no more, whatever has become of the others. */
+  get ownFailure(): string | undefined {
+    return this.#channel.failure;
+  }
+
+  /** Tells the Worker something that it does not answer. */
+  tell(message: StackRequest, transfer: readonly Transferable[] = []): void {
+    this.#channel.post(message, transfer);
+    this.#bell.ring();
+  }
+
+  /** Has the Worker close every ring. */
+  async detachAll(): Promise<void> {
+    const id = this.#nextId++;
+    await this.#answered(id, { type: "detachAll", id });
   }
 
   /** What to post to another thread, its port among what is transferred. */
   async handle(): Promise<StackHandle> {
     const { MessageChannel } = await import("node:worker_threads");
     const { port1, port2 } = new MessageChannel();
-    this.#channel.post({ type: "client", port: port1 }, [port1 as unknown as Transferable]);
-    this.#bell.ring();
+    this.tell({ type: "client", port: port1 }, [port1 as unknown as Transferable]);
     return { ...this.#shared, port: port2 };
   }
 
@@ -258,7 +315,7 @@ export class StackRingDriver extends WorkerDriver {
 
   /** Opens another ring on the same stack, which is closed first. */
   openSibling(plan: MemoryPlan): StackRingDriver {
-    return this.#connection.openRing({ plan, without: {}, why: "" });
+    return this.#connection.next.openRing({ plan, without: {}, why: "" });
   }
 
   /** {@inheritDoc RingDriver.start} */

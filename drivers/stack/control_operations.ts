@@ -7,6 +7,8 @@
 import { BUFFER_GROUP, DATAGRAM_GROUP } from "../../ring/buffers.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { CQE_BUFFER_SHIFT, CqeFlag } from "../../ring/abi/opcodes.ts";
+import type { RingMemory } from "../../ring/memory.ts";
+import { uncancellable } from "../machine/machine.ts";
 import type { Operation, OperationOwner } from "../machine/operation.ts";
 import { isWithin } from "../machine/segments.ts";
 import type { StackMachine } from "./machine.ts";
@@ -18,23 +20,58 @@ const decoder = new TextDecoder();
 
 /** CONTROL: a request at `addr`, room for its answer at `off`. */
 export function control(machine: StackMachine, operation: Operation): void {
-  machine.complete(operation, answer(machine, operation), 0);
-}
-
-function answer({ memory, service }: StackMachine, operation: Operation): number {
+  const { memory, service } = machine;
   const { address, length, offset, fileIndex: room } = operation;
-  if (length < 0 || length > LONGEST_REQUEST) return -Errno.EINVAL;
-  if (!isWithin(memory, address, length) || !isWithin(memory, offset, room)) return -Errno.EFAULT;
-  let isRefused = false;
-  let text: string;
+  if (length < 0 || length > LONGEST_REQUEST) {
+    return machine.complete(operation, -Errno.EINVAL, 0);
+  }
+  if (!isWithin(memory, address, length) || !isWithin(memory, offset, room)) {
+    return machine.complete(operation, -Errno.EFAULT, 0);
+  }
+  const write = (answer: unknown, isRefused: boolean) =>
+    writeAnswer(memory, offset, room, answer, isRefused);
   try {
     const request = JSON.parse(decoder.decode(memory.bytes.slice(address, address + length)));
-    text = JSON.stringify(service.control(request) ?? null);
+    const answer = service.control(request);
+    if (answer instanceof Promise) return awaitAnswer(machine, operation, answer, write);
+    machine.complete(operation, write(answer, false), 0);
   } catch (error) {
-    isRefused = true;
-    text = JSON.stringify(error instanceof Error ? error.message : String(error));
+    machine.complete(operation, write(wordsOf(error), true), 0);
   }
-  const bytes = encoder.encode(text);
+}
+
+/** Completes the operation once it is answered. */
+function awaitAnswer(
+  machine: StackMachine,
+  operation: Operation,
+  answer: Promise<unknown>,
+  write: (answer: unknown, isRefused: boolean) => number,
+): void {
+  machine.park(operation, uncancellable);
+  machine.outstanding++;
+  const complete = (result: number) => {
+    machine.outstanding--;
+    machine.complete(operation, result, 0);
+  };
+  answer.then(
+    (answered) => complete(write(answered, false)),
+    (error) => complete(write(wordsOf(error), true)),
+  );
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Writes an answer, or a refusal, as JSON. @returns the result of the operation */
+function writeAnswer(
+  memory: RingMemory,
+  offset: number,
+  room: number,
+  answer: unknown,
+  isRefused: boolean,
+): number {
+  const bytes = encoder.encode(JSON.stringify(answer ?? null));
   if (bytes.length > room) return -Errno.EMSGSIZE;
   memory.bytes.set(bytes, offset);
   // Zeros behind it end a refusal, whose length is not told.

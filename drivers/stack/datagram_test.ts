@@ -14,8 +14,8 @@ import {
 import { findControl, readWord } from "../../ring/abi/control.ts";
 import { AF_INET, decodeSockaddr } from "../../ring/abi/sockaddr.ts";
 import { DATAGRAM_GROUP } from "../../ring/buffers.ts";
-import type { TestProgram } from "../host/test_program.ts";
-import { testStack } from "./test_stack.ts";
+import type { TestProgram } from "../../tests/support/test_program.ts";
+import { testStack } from "../../tests/support/stack/test_stack.ts";
 
 /** A bound socket, and its port. */
 async function bound(program: TestProgram): Promise<{ fd: number; port: number }> {

@@ -4,8 +4,9 @@
  * @module
  */
 
+import { formatAddress } from "../../stack/iface/ip_address.ts";
 import type { IpAddress } from "../../stack/ip/types.ts";
-import { formatIpv4, formatIpv6, ipv4Of, ipv6Of } from "../../stack/wire/addresses.ts";
+import { ipv4Of, ipv6Of } from "../../stack/wire/addresses.ts";
 
 /** RFC 6761 section 6.3: these names are loopback, whoever is asked. */
 const LOCALHOST = "localhost";
@@ -18,11 +19,6 @@ export function parseAddress(text: string): IpAddress | null {
   } catch {
     return null;
   }
-}
-
-/** The text of an address. */
-export function formatAddress(address: IpAddress): string {
-  return typeof address === "number" ? formatIpv4(address) : formatIpv6(address);
 }
 
 /** Names and addresses of a stack's configuration. */

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { Directory, formatAddress, parseAddress } from "./directory.ts";
+import { Directory, parseAddress } from "./directory.ts";
+import { formatAddress } from "../../stack/iface/ip_address.ts";
 import { formatPrefix, parsePrefix } from "./prefixes.ts";
 
 const directory = new Directory(

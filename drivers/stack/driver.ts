@@ -27,6 +27,8 @@ export interface StackDriverOptions {
   readonly why: string;
   /** Called when the ring has been closed: whoever owns the stack may end it. */
   readonly onClosed?: () => Promise<void>;
+  /** Which host serves another ring on the same stack; this one. */
+  readonly next?: () => StackHost;
 }
 
 /** Executes entries in the isolate that submits them, with the sockets of a stack. */
@@ -34,6 +36,7 @@ export class StackDriver extends LocalDriver {
   protected override readonly executor: StackExecutor;
   readonly #stack: StackHost;
   readonly #onClosed: (() => Promise<void>) | undefined;
+  readonly #next: (() => StackHost) | undefined;
   readonly #hasCompletions = (): boolean => hasCompletions(this.main);
   readonly #run = (): void => this.host?.run();
   #isEntering = false;
@@ -52,6 +55,7 @@ export class StackDriver extends LocalDriver {
     });
     this.#stack = host;
     this.#onClosed = options.onClosed;
+    this.#next = options.next;
     this.executor = host.attach(ring, () => this.posted(), 0);
   }
 
@@ -64,7 +68,8 @@ export class StackDriver extends LocalDriver {
 
   /** Opens another ring on the same stack, which is closed first. */
   openSibling(plan: MemoryPlan): StackDriver {
-    return new StackDriver({ host: this.#stack, plan, without: {}, why: "" });
+    const next = this.#next;
+    return new StackDriver({ host: next?.() ?? this.#stack, plan, without: {}, why: "", next });
   }
 
   /** {@inheritDoc RingDriver.enter} */
@@ -109,6 +114,9 @@ export class StackDriver extends LocalDriver {
 
   /** What completes while the ring is entered is taken by the very turn that has entered. */
   protected override posted(): void {
-    if (!this.#isEntering) super.posted();
+    if (this.#isEntering) return;
+    super.posted();
+    // In virtual time nobody gains by it; and a ring that is being closed has no turns any more.
+    if (this.host !== null && this.#stack.clock.defer === undefined) this.#stack.handOver();
   }
 }

@@ -60,4 +60,6 @@ export interface StackInfo {
   readonly routes: readonly RouteInfo[];
   /** Packets in use, and how many there are. */
   readonly packets: { readonly used: number; readonly capacity: number };
+  /** Of a stack of several shards: what each of them has. */
+  readonly shards?: readonly Pick<StackInfo, "packets">[];
 }

@@ -17,12 +17,17 @@ import { checkStackOptions, type StackOptions } from "./options.ts";
 export interface RunningStack {
   /** Why nobody runs it any more, undefined while somebody does. */
   readonly failure: string | undefined;
+  /** How many shards it has. */
+  readonly shards: number;
+  /** Whether it runs in this isolate: what is handed to it may be a function then. */
+  readonly isHere: boolean;
   /**
    * Opens a ring on it, which takes entries at once.
    *
    * @param plan the sizes of the ring
    * @param onClosed called when the ring has been closed
    * @param ledger by which a thread that blocks on the ring is asked to leave
+   * @param shard which of its shards serves the ring; the first one
    */
   openRing(
     plan: MemoryPlan,
@@ -30,6 +35,7 @@ export interface RunningStack {
     why: string,
     onClosed?: () => Promise<void>,
     ledger?: LedgerHandle,
+    shard?: number,
   ): RingDriver;
   /**
    * Has the stack answer a request of its control API, which may hand over ports.
@@ -38,7 +44,8 @@ export interface RunningStack {
    */
   control(request: unknown): Promise<unknown>;
   /**
-   * What another thread needs to open rings on it; its `port` is to be transferred.
+   * What another thread needs to open rings on it; its `port`, and those of its `shards`, are to be
+   * transferred.
    *
    * @throws {Error} where the stack runs in this isolate
    */
@@ -57,12 +64,19 @@ export async function startStack(
   options: StackOptions,
 ): Promise<RunningStack | { readonly refusal: string }> {
   checkStackOptions(options);
+  if ((options.shards ?? 1) > 1) {
+    // Who has one shard loads nothing of it.
+    const { startShards } = await import("./shards/start.ts");
+    return await startShards(options);
+  }
   return options.worker ?? true ? await startInWorker(options) : await startHere(options);
 }
 
 /** Uses a stack that another thread started. */
-export function attachStack(handle: StackHandle): RunningStack {
-  return overConnection(StackConnection.attach(handle));
+export async function attachStack(handle: StackHandle): Promise<RunningStack> {
+  if (handle.shards === undefined) return overConnection(StackConnection.attach(handle));
+  const { attachShards } = await import("./shards/start.ts");
+  return attachShards(handle);
 }
 
 async function startInWorker(
@@ -85,6 +99,8 @@ function overConnection(connection: StackConnection): RunningStack {
     get failure() {
       return connection.failure;
     },
+    shards: 1,
+    isHere: false,
     openRing: (plan, without, why, onClosed, ledger) =>
       connection.openRing({ plan, without, why, onClosed, ledger }),
     control: (request) => connection.control(request),
@@ -100,6 +116,8 @@ async function startHere(options: StackOptions): Promise<RunningStack> {
   const { host, configurator } = opened;
   return {
     failure: undefined,
+    shards: 1,
+    isHere: true,
     openRing: (plan, without, why, onClosed) =>
       new StackDriver({ host, plan, without, why, onClosed }),
     control: (request) => Promise.try(() => configurator.control(request)),

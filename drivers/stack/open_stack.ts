@@ -8,13 +8,13 @@ import { Errno } from "../../ring/abi/errno.ts";
 import type { IpAddress } from "../../stack/ip/types.ts";
 import type { SizeChoices } from "../../stack/profiles.ts";
 import { BatchedRandom, type RandomSource } from "../../stack/random.ts";
-import { Stack } from "../../stack/stack.ts";
+import { Stack, type StackParts } from "../../stack/stack.ts";
 import type { StackClock } from "./clock.ts";
 import { Configurator } from "./configurator.ts";
 import { Directory } from "./directory.ts";
 import { checkStackOptions, type StackOptions } from "./options.ts";
 import type { Lookup, PendingLookup, StackService } from "./service.ts";
-import { StackHost } from "./stack_host.ts";
+import { type HostPeers, StackHost } from "./stack_host.ts";
 
 /** How long a stack that is to end waits for peers to take what was sent to them. */
 const LAST_BYTES_MS = 500;
@@ -40,6 +40,18 @@ export interface StackSurroundings {
   readonly resolution?: number;
   /** How often an address of IPv6 is asked for before it is used; 1. RFC 4862 section 5.1. */
   readonly detectionTransmits?: number;
+  /** What makes it one of several shards. */
+  readonly shard?: StackShard;
+}
+
+/** What a stack that is one of several shards is given. */
+export interface StackShard {
+  /** What its stack is given beside the options. */
+  readonly parts: Partial<StackParts>;
+  /** The other shards. */
+  readonly peers: HostPeers;
+  /** Answers requests of the control API, for all shards. */
+  readonly control: (request: unknown) => unknown;
 }
 
 /**
@@ -50,7 +62,10 @@ export interface StackSurroundings {
  */
 export function openStackIn(options: StackOptions, surroundings: StackSurroundings): OpenedStack {
   checkStackOptions(options);
-  const { clock } = surroundings;
+  const { clock, shard } = surroundings;
+  if (shard === undefined && (options.shards ?? 1) > 1) {
+    throw new TypeError("stack.shards must be 1 here: NetworkStack.start runs several");
+  }
   const hostname = options.hostname ?? "";
   let configurator: Configurator | null = null;
   const stack = new Stack({
@@ -62,14 +77,16 @@ export function openStackIn(options: StackOptions, surroundings: StackSurroundin
     profile: options.profile,
     sizes: sizesOf(options),
     events: { onEvent: (event) => configurator?.onEvent(event) },
+    ...shard?.parts,
   });
   configurator = new Configurator(stack, hostname);
   const own = configurator;
   const directory = new Directory(options.hosts ?? {}, hostname, () => own.ownAddresses());
   const host = new StackHost({
     core: stack,
-    service: serviceOf(directory, own),
+    service: serviceOf(directory, own, shard?.control),
     clock,
+    peers: shard?.peers,
     onWake: surroundings.onWake,
   });
   configurator.attach(host);
@@ -97,14 +114,19 @@ export function openStack(
 /**
  * Closes a stack on the system's time once its last bytes are out, or have waited for too long.
  */
-export async function closeStack({ stack, host, close }: OpenedStack): Promise<void> {
-  await host.closeRings();
+export async function closeStack(opened: OpenedStack): Promise<void> {
+  await opened.host.closeRings();
+  await lastBytes(opened);
+  await opened.close();
+}
+
+/** Waits until peers have taken what was sent to them, but not for ever. */
+export async function lastBytes({ stack, host }: OpenedStack): Promise<void> {
   const end = performance.now() + LAST_BYTES_MS;
   // On loopback both ends are gone by now.
   while (host.hasPorts && stack.tcp.connections > 0 && performance.now() < end) {
     await new Promise<void>((resolve) => setTimeout(resolve, POLL_MS));
   }
-  await close();
 }
 
 function sizesOf({ sizes: chosen, congestionControl }: StackOptions): SizeChoices | undefined {
@@ -114,7 +136,11 @@ function sizesOf({ sizes: chosen, congestionControl }: StackOptions): SizeChoice
   return { ...sizes, tcp: { ...sizes?.tcp, congestionControl } };
 }
 
-function serviceOf(directory: Directory, configurator: Configurator): StackService {
+function serviceOf(
+  directory: Directory,
+  configurator: Configurator,
+  control: (request: unknown) => unknown = (request) => configurator.control(request),
+): StackService {
   return {
     resolve: (name, family, done) => {
       const wanted = (address: IpAddress) =>
@@ -125,7 +151,7 @@ function serviceOf(directory: Directory, configurator: Configurator): StackServi
     reverse: (address, done) => answer(done, directory.nameOf(address) ?? { errno: Errno.ENOENT }),
     canonical: (name) => name,
     interfaceIndex: (name) => configurator.interfaceIndex(name),
-    control: (request) => configurator.control(request),
+    control,
     subscribe: (listener) => configurator.subscribe(listener),
   };
 }

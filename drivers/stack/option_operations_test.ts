@@ -2,8 +2,8 @@ import { assertEquals } from "@std/assert";
 import { Errno } from "../../ring/abi/errno.ts";
 import { DriverOp, Op, Sock, SockOpt } from "../../ring/abi/opcodes.ts";
 import { AF_INET } from "../../ring/abi/sockaddr.ts";
-import type { TestProgram } from "../host/test_program.ts";
-import { testStack } from "./test_stack.ts";
+import type { TestProgram } from "../../tests/support/test_program.ts";
+import { testStack } from "../../tests/support/stack/test_stack.ts";
 
 const { SOL_IP, SOL_SOCKET } = SockOpt;
 const SO_MAX_PACING_RATE = 47;

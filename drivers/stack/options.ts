@@ -5,6 +5,7 @@
  */
 
 import type { PipeHandle } from "../port/pipe_handle.ts";
+import { MAXIMUM_SHARDS } from "../../stack/steering/flow_director.ts";
 import { PROFILES, type StackProfile } from "../../stack/profiles.ts";
 
 /** A port of the isolate that the stack runs in, such as one of a simulation. */
@@ -76,6 +77,11 @@ export interface StackOptions {
   readonly worker?: boolean;
   /** The congestion control of connections that ask for none; "cubic". */
   readonly congestionControl?: "cubic" | "reno" | "bbr";
+  /**
+   * How many shards it has, 1 to 64: stacks that share nothing, each in a Worker of its own (or all
+   * in this isolate, with `worker: false`), between which flows are spread; 1.
+   */
+  readonly shards?: number;
 }
 
 const KEYS: Readonly<Record<string, readonly string[]>> = {
@@ -88,6 +94,7 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
     "sizes",
     "worker",
     "congestionControl",
+    "shards",
   ],
   "stack.ports[]": [
     "port",
@@ -111,7 +118,10 @@ export function checkStackOptions(options: StackOptions): void {
   checkKeys("stack", options);
   for (const port of options.ports ?? []) checkInterfaceOptions(port);
   for (const route of options.routes ?? []) checkRouteOptions(route);
-  const { profile = "default" } = options;
+  const { profile = "default", shards = 1 } = options;
+  if (!(Number.isInteger(shards) && shards >= 1 && shards <= MAXIMUM_SHARDS)) {
+    throw new TypeError(`stack.shards must be 1 to ${MAXIMUM_SHARDS}, not ${shards}`);
+  }
   if (!Object.hasOwn(PROFILES, profile)) {
     throw new TypeError(`stack.profile must be small, default or server, not ${profile}`);
   }

@@ -4,8 +4,9 @@
  * @module
  */
 
+import { formatAddress } from "../../stack/iface/ip_address.ts";
 import type { IpAddress } from "../../stack/ip/types.ts";
-import { formatAddress, parseAddress } from "./directory.ts";
+import { parseAddress } from "./directory.ts";
 
 /** An address and the length of its prefix. */
 export interface Prefix {

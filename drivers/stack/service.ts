@@ -39,7 +39,8 @@ export interface StackService {
   /** The index of an interface, 0 where there is none of that name. */
   interfaceIndex(name: string): number;
   /**
-   * Answers a request of the control API: both are what JSON can say.
+   * Answers a request of the control API: both are what JSON can say. Where more than this thread
+   * has to be asked, it is a promise.
    *
    * @throws {Error} whose message says what is wrong with the request
    */

@@ -15,6 +15,7 @@ import { setImmediate } from "node:timers";
 import { FrameQueue } from "../../stack/frame_queue.ts";
 import type { StackCore } from "../../stack/types.ts";
 import type { Port, PortStatistics } from "../port/port.ts";
+import type { Clock } from "../machine/clock.ts";
 import type { StackClock } from "./clock.ts";
 import { StackExecutor } from "./executor.ts";
 import { Patience } from "./patience.ts";
@@ -34,13 +35,27 @@ const MAXIMUM_ROUNDS = 256;
 /** Looks for frames between two of the clock, which costs more than a look. */
 const LOOKS = 16;
 
-const NEVER = (): boolean => false;
+/** The other shards of a stack, as what runs one of them sees them. */
+export interface HostPeers {
+  /** Says who runs this shard. */
+  attach(host: StackHost): void;
+  /** Makes what executes the entries of a ring. */
+  createExecutor(ring: StackRingMemory, clock: Clock, onPosted: () => void): StackExecutor;
+  /** Takes messages of other shards. @returns how many */
+  take(): number;
+  /** Publishes messages to other shards. */
+  flush(): void;
+  /** Whether there are messages to take, or room for some that had to wait. */
+  hasMessages(): boolean;
+}
 
 /** What a stack is run with. */
 export interface StackHostParts {
   readonly core: StackCore;
   readonly service: StackService;
   readonly clock: StackClock;
+  /** The other shards, where it is one of several. */
+  readonly peers?: HostPeers;
   /** Called instead of {@linkcode StackHost.run} when frames have arrived or a time has come. */
   readonly onWake?: () => void;
 }
@@ -63,13 +78,15 @@ export class StackHost implements RingClockOwner {
   readonly service: StackService;
   readonly clock: StackClock;
   readonly #onWake: () => void;
+  readonly #peers: HostPeers | null;
   readonly #input = new FrameQueue(MAXIMUM_PORTS * ROUND_FRAMES);
   readonly #clients: Client[] = [];
   readonly #links: Link[] = [];
   /** By the index of an interface. */
   readonly #ports: (Port | undefined)[] = [];
   readonly #nothing = new FrameQueue(1);
-  readonly #deliver = (): void => {
+  /** Delivers what the stack has sent to itself; nothing within a step. */
+  readonly deliver = (): void => {
     if (this.#isStepping || !this.core.wantsStep) return;
     this.#isStepping = true;
     this.core.step(this.core.environment.now, this.#nothing);
@@ -82,6 +99,9 @@ export class StackHost implements RingClockOwner {
   #isAsleep = false;
   #isRunning = false;
   #isAgain = false;
+  /** Whether a ring's own turn goes on with the run that is under way. */
+  #isHandedOver = false;
+  readonly #hasHandedOver = (): boolean => this.#isHandedOver;
   #isScheduled = false;
   #isClosed = false;
 
@@ -91,6 +111,8 @@ export class StackHost implements RingClockOwner {
     this.service = parts.service;
     this.clock = parts.clock;
     this.#onWake = parts.onWake ?? (() => this.run());
+    this.#peers = parts.peers ?? null;
+    this.#peers?.attach(this);
   }
 
   /**
@@ -101,8 +123,10 @@ export class StackHost implements RingClockOwner {
    */
   attach(ring: StackRingMemory, onPosted: () => void, aheadMs: number): StackExecutor {
     const clock = new RingClock(this.clock, this, aheadMs);
-    const { core, service } = this;
-    const executor = new StackExecutor(ring, core, service, clock, onPosted, this.#deliver);
+    const { core, service, deliver } = this;
+    const executor = this.#peers === null
+      ? new StackExecutor(ring, core, service, clock, onPosted, deliver)
+      : this.#peers.createExecutor(ring, clock, onPosted);
     this.#clients.push({ executor, clock });
     return executor;
   }
@@ -144,7 +168,7 @@ export class StackHost implements RingClockOwner {
     if (this.core.wantsStep || this.#soon.length > 0) return true;
     for (const { executor } of this.#clients) if (executor.consumer.available > 0) return true;
     for (const { port } of this.#links) if (port.hasFrames()) return true;
-    return false;
+    return this.#peers !== null && this.#peers.hasMessages();
   }
 
   /** When it has to run at the latest, in microseconds of its clock. */
@@ -154,15 +178,30 @@ export class StackHost implements RingClockOwner {
     return at;
   }
 
-  /** Runs until there is nothing to do now, and prepares to be woken. */
+  /**
+   * Runs until there is nothing to do now, and prepares to be woken; or until a ring's own turn is
+   * to go on with it.
+   */
   run(): void {
     if (this.#isRunning) {
       this.#isAgain = true;
       return;
     }
     if (this.#isClosed) return;
-    if (this.#runRounds(NEVER)) this.#awaitWake();
+    this.#isHandedOver = false;
+    const isIdle = this.#runRounds(this.#hasHandedOver);
+    if (this.#isHandedOver) return;
+    if (isIdle) this.#awaitWake();
     else this.#schedule();
+  }
+
+  /**
+   * Says that a ring of this thread has completions, and that a turn of it is to come, which goes on
+   * with what there is to do: what a program makes of the first frames is to be on its way while the
+   * next ones are dealt with.
+   */
+  handOver(): void {
+    this.#isHandedOver = true;
   }
 
   /**
@@ -252,6 +291,7 @@ export class StackHost implements RingClockOwner {
       count += executor.consume();
       if (clock.fire(now)) count++;
     }
+    if (this.#peers !== null) count += this.#peers.take();
     for (let index = 0; index < this.#links.length; index++) {
       const link = this.#links[index];
       count += link.port.receive(link.index, this.#input, ROUND_FRAMES);
@@ -263,6 +303,7 @@ export class StackHost implements RingClockOwner {
     }
     if (core.output.size > 0) count += this.#sendFrames();
     if (this.#soon.length > 0) count += this.#callBack();
+    if (this.#peers !== null) this.#peers.flush();
     return count > 0 || core.wantsStep;
   }
 
@@ -296,6 +337,7 @@ export class StackHost implements RingClockOwner {
   #awaitWake(): void {
     this.#isAsleep = true;
     this.#arm();
+    if (this.#peers !== null && this.#peers.hasMessages()) return this.#schedule();
     for (const { port } of this.#links) {
       if (!port.sleep(this.#onWake)) return this.#schedule();
     }

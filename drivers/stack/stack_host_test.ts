@@ -2,9 +2,14 @@ import { assert, assertEquals } from "@std/assert";
 import { Errno } from "../../ring/abi/errno.ts";
 import { DriverOp, Op, SqeFlag, TimeoutFlag } from "../../ring/abi/opcodes.ts";
 import { decodeSockaddr } from "../../ring/abi/sockaddr.ts";
-import { TEST_PLAN, TestProgram } from "../host/test_program.ts";
-import { TestClock } from "./test_clock.ts";
-import { openTestDriver, testStack } from "./test_stack.ts";
+import { TEST_PLAN, TestProgram } from "../../tests/support/test_program.ts";
+import { TestClock } from "../../tests/support/stack/test_clock.ts";
+import { openTestDriver, testService, testStack } from "../../tests/support/stack/test_stack.ts";
+import { TestCore } from "../../tests/support/stack/test_core.ts";
+import { LOOPBACK } from "../../tests/support/stack/test_socket.ts";
+import { SystemClock } from "./clock.ts";
+import { StackDriver } from "./driver.ts";
+import { StackHost } from "./stack_host.ts";
 
 Deno.test("deadlines of a ring run on the stack's clock", async () => {
   const clock = new TestClock();
@@ -66,6 +71,27 @@ Deno.test("rings of one stack reach each other, and close by themselves", async 
   assertEquals(core.open, 2);
   await one.close();
   assertEquals(core.open, 0);
+});
+
+Deno.test("a run leaves what is left to the turn of a ring that has completions", async () => {
+  const core = new TestCore();
+  const host = new StackHost({ core, service: testService(), clock: new SystemClock() });
+  const driver = new StackDriver({ host, plan: TEST_PLAN, without: {}, why: "" });
+  const program = TestProgram.over(driver);
+  const { fd: listener, port } = await program.listen();
+  const accepting = program.begin(Op.ACCEPT, listener);
+  await program.run(Op.NOP, -1);
+  const told = Promise.withResolvers<number>();
+  core.later(() => {
+    const client = core.streamSocket("ipv4");
+    client.connect(LOOPBACK, port, 0);
+    // The accept completes in the next step; the step behind that one is the turn's.
+    core.later(() => core.later(() => told.resolve(accepting.completions.length)));
+  });
+  host.run();
+  assertEquals(await told.promise, 1);
+  await program.close();
+  await host.close();
 });
 
 testStack("names are found, or not, and lookups can be cancelled", async (program) => {

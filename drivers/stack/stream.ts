@@ -66,6 +66,12 @@ export class StreamFile extends StackFile {
     return this.#socket;
   }
 
+  /** Puts something between it and its socket. @param wrap makes it of the socket */
+  interpose(wrap: (socket: StreamStackSocket) => StreamStackSocket): void {
+    this.#socket = wrap(this.#socket);
+    this.#socket.owner = this;
+  }
+
   /** {@inheritDoc SocketOwner.onReady} */
   override onReady(ready: number): void {
     if (this.#connecting !== null && (ready & (Ready.OUT | ENDED)) !== 0) this.#settleConnect();

@@ -13,9 +13,9 @@ import {
 } from "../../ring/abi/opcodes.ts";
 import { SocketAddress } from "../../ring/abi/address.ts";
 import { encodeSockaddr } from "../../ring/abi/sockaddr.ts";
-import type { TestProgram } from "../host/test_program.ts";
-import { TEST_BUFFER_BYTES } from "./test_stream.ts";
-import { testStack } from "./test_stack.ts";
+import type { TestProgram } from "../../tests/support/test_program.ts";
+import { TEST_BUFFER_BYTES } from "../../tests/support/stack/test_stream.ts";
+import { testStack } from "../../tests/support/stack/test_stack.ts";
 
 const SELECT = { flags: SqeFlag.BUFFER_SELECT };
 

@@ -12,7 +12,8 @@ import type { WorkerStatus } from "../machine/worker_status.ts";
 import { Bell } from "../port/bell.ts";
 import { SystemClock } from "./clock.ts";
 import type { StackExecutor } from "./executor.ts";
-import { closeStack, type OpenedStack, openStack } from "./open_stack.ts";
+import { closeStack, openStack } from "./open_stack.ts";
+import type { ServedStack } from "./shards/in_worker.ts";
 import type { StackHost } from "./stack_host.ts";
 import { attachRingMemory } from "./user_memory.ts";
 import type { StackAnswer, StackRequest, StackWorkerStart } from "./worker_messages.ts";
@@ -47,7 +48,7 @@ export async function runStack(
   const bell = Bell.of(start.bell);
   const clock = new SystemClock();
   const loop = new WorkerLoop(clock, bell);
-  const opened = openStack(start.options, clock, () => loop.wake());
+  const opened = await open(start, clock, () => loop.wake());
   loop.start(opened.host);
   const closing = Promise.withResolvers<void>();
   port.on("message", (message) => {
@@ -58,12 +59,28 @@ export async function runStack(
   port.postMessage(READY_MESSAGE);
   await closing.promise;
   await closeStack(opened);
+  opened.shard?.channels.close();
   await loop.close();
   port.postMessage(CLOSED_MESSAGE);
 }
 
+async function open(
+  { options, shard }: StackWorkerStart,
+  clock: SystemClock,
+  onWake: () => void,
+): Promise<ServedStack> {
+  if (shard !== undefined) {
+    // Who is alone loads nothing of it.
+    const { openShardInWorker } = await import("./shards/in_worker.ts");
+    return openShardInWorker(options, shard, clock, onWake);
+  }
+  const opened = openStack(options, clock, onWake);
+  const { configurator } = opened;
+  return { ...opened, shard: null, control: (request) => configurator.control(request) };
+}
+
 /** Does what a client asks for. */
-function serve(client: Client, opened: OpenedStack, loop: WorkerLoop): void {
+function serve(client: Client, opened: ServedStack, loop: WorkerLoop): void {
   const rings = new Map<number, StackExecutor>();
   const { host } = opened;
   client.on("message", (message) => {
@@ -87,17 +104,29 @@ function serve(client: Client, opened: OpenedStack, loop: WorkerLoop): void {
         return;
       }
       case "control":
-        client.postMessage(controlled(opened, request.id, request.request));
-        return loop.wake();
+        controlled(opened, request.id, request.request).then((answer) => {
+          client.postMessage(answer);
+          loop.wake();
+        });
+        return;
       case "client":
         return serve(request.port, opened, loop);
+      case "shards":
+        return opened.shard?.channels.connect(request.ports);
+      case "failed":
+        opened.shard?.channels.fail(request.shard);
+        return opened.shard?.peers.fail(request.shard);
+      case "detachAll":
+        rings.clear();
+        host.closeRings().then(() => client.postMessage({ type: "detached", id: request.id }));
+        return loop.wake();
     }
   });
 }
 
-function controlled({ configurator }: OpenedStack, id: number, request: unknown): StackAnswer {
+async function controlled(opened: ServedStack, id: number, request: unknown): Promise<StackAnswer> {
   try {
-    return { type: "controlled", id, answer: configurator.control(request) };
+    return { type: "controlled", id, answer: await opened.control(request) };
   } catch (error) {
     const refusal = error instanceof Error ? error.message : String(error);
     return { type: "controlled", id, refusal };

@@ -6,6 +6,7 @@
 
 import type { MessagePort } from "node:worker_threads";
 import type { StackOptions } from "./options.ts";
+import type { ShardPlace } from "./shards/types.ts";
 import type { StackRingHandle } from "./user_memory.ts";
 
 /** What the Worker is started with. */
@@ -15,6 +16,8 @@ export interface StackWorkerStart {
   readonly status: SharedArrayBuffer;
   /** What it sleeps by. */
   readonly bell: SharedArrayBuffer;
+  /** Which shard of which set it is, where there are several. */
+  readonly shard?: ShardPlace;
 }
 
 /** To the Worker. */
@@ -42,12 +45,28 @@ export type StackRequest =
     /** Hear another client, who may be in any thread. */
     readonly type: "client";
     readonly port: MessagePort;
+  }
+  | {
+    /** Talk to the other shards; said before all else. */
+    readonly type: "shards";
+    /** By shard, null where there is none. */
+    readonly ports: readonly (MessagePort | null)[];
+  }
+  | {
+    /** Another shard does no more. */
+    readonly type: "failed";
+    readonly shard: number;
+  }
+  | {
+    /** Close every ring, while the other shards still run. */
+    readonly type: "detachAll";
+    readonly id: number;
   };
 
 /** From the Worker. */
 export type StackAnswer =
   | {
-    /** A ring is served no more. */
+    /** A ring is served no more, or none is. */
     readonly type: "detached";
     readonly id: number;
   }

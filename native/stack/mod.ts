@@ -29,3 +29,13 @@ export type {
   StackRouteOptions,
 } from "../../drivers/mod.ts";
 export type { LocalPort, StackProfile, StackSizeChoices } from "../../drivers/mod.ts";
+export type {
+  CustomProtocolHandler,
+  IcmpReport,
+  PacketAction,
+  PacketView,
+  SteeredPacket,
+  Steering,
+  SteeringRule,
+  SteeringStatistics,
+} from "../../drivers/mod.ts";

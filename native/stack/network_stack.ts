@@ -10,6 +10,7 @@ import { checkKeys } from "../options/options.ts";
 import { planOf, type RingOptions } from "../ring_options.ts";
 import {
   attachStack,
+  type CustomProtocolHandler,
   type InterfaceInfo,
   type RunningStack,
   type StackCaptureOptions,
@@ -19,6 +20,7 @@ import {
   type StackInterfaceOptions,
   type StackOptions,
   startStack,
+  type SteeringRule,
 } from "../../drivers/mod.ts";
 import type { NetworkRights } from "../../ring/authority/mod.ts";
 import { ControlRing } from "./control_ring.ts";
@@ -32,11 +34,14 @@ export interface StackCapabilityOptions {
   readonly rights?: NetworkRights;
   /** Sizes of its ring. */
   readonly ring?: RingOptions;
+  /** Which shard serves it, of a stack of several; one after the other. */
+  readonly shard?: number;
 }
 
 /**
- * A stack that runs, in a Worker of its own unless `worker` is false. Programs use it through
- * capabilities, each with a ring of its own; whoever holds this object can change the stack.
+ * A stack that runs, in a Worker of its own unless `worker` is false; with `shards`, several of them
+ * that share their flows. Programs use it through capabilities, each with a ring of its own; whoever
+ * holds this object can change the stack.
  *
  * Permissions: `--allow-read` of this library's files for the Worker; none with `worker: false`.
  *
@@ -66,6 +71,7 @@ export class NetworkStack implements AsyncDisposable {
   readonly #control: ControlRing;
   readonly #capabilities = new Set<NetworkCapability>();
   readonly #ownsStack: boolean;
+  #nextShard = 0;
   #stopping: Promise<void> | null = null;
 
   private constructor(running: RunningStack, ownsStack: boolean) {
@@ -98,8 +104,8 @@ export class NetworkStack implements AsyncDisposable {
   }
 
   /**
-   * What to post to another thread, for {@linkcode NetworkStack.attach}; its `port` goes into the
-   * list of what is transferred.
+   * What to post to another thread, for {@linkcode NetworkStack.attach}; its `port`, and those of
+   * its `shards` where it has several, go into the list of what is transferred.
    *
    * @throws {Error} where the stack runs in this isolate
    */
@@ -111,13 +117,14 @@ export class NetworkStack implements AsyncDisposable {
    * Opens a ring on the stack, and grants rights to it.
    *
    * @throws {TypeError} when a key or a rule is malformed, naming it
-   * @throws {RangeError} when a size is out of its range, naming it
+   * @throws {RangeError} when a size is out of its range, naming it, or there is no such shard
    */
   capability(options: StackCapabilityOptions = {}): NetworkCapability {
-    checkKeys("capability", options, ["rights", "ring"]);
+    checkKeys("capability", options, ["rights", "ring", "shard"]);
     if (this.#stopping !== null) throw unsupported("stack", "use after stop()", "capability");
     const { plan, without, poison } = planOf(options.ring ?? {});
-    const driver = this.#running.openRing(plan, without, "");
+    const shard = this.#shardOf(options.shard);
+    const driver = this.#running.openRing(plan, without, "", undefined, undefined, shard);
     const capability = NetworkCapability.over(driver, options.rights, poison);
     this.#capabilities.add(capability);
     return capability;
@@ -175,7 +182,8 @@ export class NetworkStack implements AsyncDisposable {
    * Captures frames from now on, as pcapng. Permission: `--allow-write` for the path.
    *
    * @param path of a file, which is made or overwritten; or of a named pipe, such as Wireshark reads:
-   * then the capture begins once there is a reader
+   * then the capture begins once there is a reader. What shards 1, 2 ... send and receive goes to
+   * files with their numbers behind that name: `capture.pcapng.1`
    * @param options which interfaces, which frames, and how much of each
    * @returns what ends it when it is disposed of
    * @throws {NetError} EINVAL naming what is wrong
@@ -194,6 +202,58 @@ export class NetworkStack implements AsyncDisposable {
     };
   }
 
+  /**
+   * Sets what decides which shard a packet is for, in place of what was set before; where it says
+   * `"default"`, and without it, the hash of the packet's flow does. It must say the same of all
+   * packets of a flow. Permissions: for a module, those to import it.
+   *
+   * @param rule a function where the stack runs in this isolate; where it runs in Workers the URL of
+   * a module whose default export is one; null for none
+   * @throws {TypeError} when it is a function and the stack runs in Workers
+   * @throws {NetError} ENOTSUP where there is one shard, EINVAL naming what is wrong with a module
+   *
+   * @example
+   * ```ts
+   * import { NetworkStack } from "../../mod.ts";
+   * await using stack = await NetworkStack.start({ shards: 2, worker: false });
+   * await stack.configureFlowDirector((packet) =>
+   *   packet.destinationPort === 53 ? { steerTo: 1 } : "default"
+   * );
+   * ```
+   */
+  async configureFlowDirector(rule: SteeringRule | URL | null): Promise<void> {
+    if (this.#running.shards === 1) {
+      throw unsupported("stack", "a flow director with one shard", "configureFlowDirector");
+    }
+    await this.#control.hand("steer", this.#codeOf("rule", rule));
+  }
+
+  /**
+   * Has a program decide about packets of IP with a protocol number of its own, on every shard.
+   * Permissions: for a module, those to import it.
+   *
+   * @param number 0 to 255, and neither IP's own nor taken
+   * @param handler what decides, where the stack runs in this isolate; where it runs in Workers the
+   * URL of a module whose default export does
+   * @throws {TypeError} when it is an object and the stack runs in Workers
+   * @throws {NetError} EINVAL naming what is wrong
+   *
+   * @example
+   * ```ts
+   * import { NetworkStack } from "../../mod.ts";
+   * await using stack = await NetworkStack.start({ worker: false });
+   * await stack.registerTransportProtocol(253, {
+   *   processPacket: (packet) => ({ reply: packet.copy() }),
+   * });
+   * ```
+   */
+  async registerTransportProtocol(
+    number: number,
+    handler: CustomProtocolHandler | URL,
+  ): Promise<void> {
+    await this.#control.hand("registerProtocol", { number, ...this.#codeOf("handler", handler) });
+  }
+
   /** Closes every capability of this object, and ends the stack where it was started by it. */
   stop(): Promise<void> {
     this.#stopping ??= this.#end();
@@ -203,6 +263,23 @@ export class NetworkStack implements AsyncDisposable {
   /** {@linkcode NetworkStack.stop}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  #shardOf(asked: number | undefined): number {
+    const { shards } = this.#running;
+    if (asked === undefined) return this.#nextShard++ % shards;
+    if (Number.isInteger(asked) && asked >= 0 && asked < shards) return asked;
+    throw new RangeError(`capability: shard must be 0 to ${shards - 1}, not ${asked}`);
+  }
+
+  /** Code of the program's, as a stack can be handed it. */
+  #codeOf(name: string, code: unknown): object {
+    if (code instanceof URL) return { module: code.href };
+    if (code === null || this.#running.isHere) return { [name]: code };
+    throw new TypeError(
+      `the stack runs in Workers, which cannot be handed a ${name}: give the URL of a module ` +
+        "whose default export it is",
+    );
   }
 
   async #end(): Promise<void> {

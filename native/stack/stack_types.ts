@@ -4,13 +4,20 @@
  * @module
  */
 
+import type { SteeringStatistics } from "../../drivers/mod.ts";
+
 /** Counters of one protocol, by name. */
 export type StackCounters = Readonly<Record<string, number>>;
 
 /** Counters by protocol, and by the name of an interface those of its port. */
-export type StackStatistics = Readonly<
-  Record<string, StackCounters | Readonly<Record<string, StackCounters | null>>>
->;
+export type StackStatistics =
+  & Readonly<Record<string, StackCounters | Readonly<Record<string, StackCounters | null>>>>
+  & {
+    /** Of a stack of several shards: what its director did with frames. */
+    readonly steering?: SteeringStatistics;
+    /** Of a stack of several shards: the counters of each, which are added up beside. */
+    readonly shards?: readonly StackStatistics[];
+  };
 
 /** Something that happened in a stack; its other fields are about what: address, state, mac ... */
 export interface StackEventInfo extends Readonly<Record<string, unknown>> {

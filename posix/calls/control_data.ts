@@ -27,7 +27,7 @@ const ALIGNMENT = 8;
 const FD_BYTES = 4;
 
 /** `CMSG_SPACE`: bytes that a piece with so many bytes of data takes. */
-export function cmsgSpace(dataBytes: number): number {
+function cmsgSpace(dataBytes: number): number {
   return align(CMSGHDR.SIZE) + align(dataBytes);
 }
 

@@ -81,7 +81,7 @@ export function setsockopt(
 }
 
 /** An option's value as C's struct. Source: socket(7). */
-export function encodeOption(value: OptionValue): Uint8Array<ArrayBufferLike> {
+function encodeOption(value: OptionValue): Uint8Array<ArrayBufferLike> {
   if (value instanceof Uint8Array) return value;
   if (typeof value === "object" && "sec" in value) {
     const view = new DataView(new ArrayBuffer(16));

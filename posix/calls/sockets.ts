@@ -213,7 +213,7 @@ export function epollCreate1(core: Core, flags = 0): Step<number> {
 }
 
 /** The address that a call left; a socket without one has its family only. */
-export function addressOf(name: Name): Sockaddr {
+function addressOf(name: Name): Sockaddr {
   return decodeName(name.bytes, Math.min(name.length, name.bytes.length)) ?? { family: 0 };
 }
 

@@ -338,7 +338,7 @@ export class Transfers {
 }
 
 /** Bytes of a vector. */
-export function lengthOf(iov: readonly Bytes[]): number {
+function lengthOf(iov: readonly Bytes[]): number {
   let length = 0;
   for (const buffer of iov) length += buffer.byteLength;
   return length;

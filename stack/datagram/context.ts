@@ -8,6 +8,7 @@
 import type { Environment } from "../environment.ts";
 import type { AddressTable, Groups, InterfaceTable } from "../iface/types.ts";
 import type { IpOutput } from "../ip/types.ts";
+import type { StackShard } from "../steering/stack_shard.ts";
 import { QueueColumns } from "./receive_queue.ts";
 import { SendBudget } from "./send_budget.ts";
 
@@ -60,6 +61,8 @@ export interface DatagramParts {
   readonly addresses: AddressTable;
   readonly groups: Groups;
   readonly options: DatagramOptionsOfStack;
+  /** Which of several shards of a host the stack is; null, or missing, where it is all of it. */
+  readonly shard?: StackShard | null;
 }
 
 /** What all of them share: one for each stack. */
@@ -70,6 +73,8 @@ export class DatagramContext {
   readonly addresses: AddressTable;
   readonly groups: Groups;
   readonly options: DatagramOptionsOfStack;
+  /** Which of several shards of a host the stack is; null where it is all of it. */
+  readonly shard: StackShard | null;
   /** The queues of all sockets. */
   readonly columns: QueueColumns;
   /** Which sockets have sent as much as they may for now. */
@@ -89,6 +94,7 @@ export class DatagramContext {
     this.addresses = parts.addresses;
     this.groups = parts.groups;
     this.options = parts.options;
+    this.shard = parts.shard ?? null;
     this.columns = new QueueColumns(parts.environment.arena, parts.environment.packets);
     this.budget = new SendBudget(parts.environment);
   }

@@ -57,7 +57,7 @@ export const Slot = {
 } as const;
 
 /** How many values a socket has. */
-export const SLOT_COUNT = 42;
+const SLOT_COUNT = 42;
 
 /** The kinds of sockets that have an option. */
 export const Kind = { UDP: 1, RAW: 2, PING: 4, ALL: 7 } as const;
@@ -101,7 +101,7 @@ const ANY = [-(2 ** 31), INT_MAXIMUM] as const;
 const WANT = PathMtuDiscovery.WANT;
 
 /** All of them. */
-export const OPTION_ROWS: readonly OptionRow[] = [
+const OPTION_ROWS: readonly OptionRow[] = [
   flag(SOL_SOCKET, SockOpt.SO_REUSEADDR, Slot.REUSE_ADDRESS),
   flag(SOL_SOCKET, SockOpt.SO_REUSEPORT, Slot.REUSE_PORT),
   flag(SOL_SOCKET, SockOpt.SO_BROADCAST, Slot.BROADCAST),

@@ -21,6 +21,8 @@ export class GroupEntry {
   readonly report: ReportState;
   /** Whether it was we who reported it last, in an older version. */
   wasLastReporter = false;
+  /** Whether anybody but the stack itself ever joined it. */
+  isAskedFor = false;
   /** Whether its frames pass the filter of the link. */
   isFiltered = false;
 

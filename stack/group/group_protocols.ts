@@ -9,6 +9,7 @@ import type { Addresses } from "../iface/address_table.ts";
 import type { LinkInterface } from "../iface/link_interface.ts";
 import type { LinkOptions } from "../iface/options.ts";
 import type { Counters } from "../statistics.ts";
+import type { StackShard } from "../steering/stack_shard.ts";
 import type { Fault } from "../wire/fault.ts";
 import type { GroupCounter } from "./counters.ts";
 import { GroupTable } from "./group_table.ts";
@@ -25,6 +26,8 @@ export interface GroupProtocolsParts {
   readonly mldCounters: Counters<typeof GroupCounter>;
   readonly faults: Counters<typeof Fault>;
   readonly interfaceOf: (index: number) => LinkInterface | undefined;
+  /** Which of several shards of a host it is of; null where there is one only. */
+  readonly shard: StackShard | null;
 }
 
 /** Groups, and who tells routers of them. */
@@ -48,6 +51,7 @@ export function makeGroupProtocols(parts: GroupProtocolsParts): GroupProtocols {
   const common = {
     environment,
     sourcesPerGroup: options.sourcesPerGroup,
+    isSilent: parts.shard !== null && parts.shard.isSilent,
     onSettled: groups.settle.bind(groups),
   };
   const groupsOf = (isIpv4: boolean) => (interfaceIndex: number) =>

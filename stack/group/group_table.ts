@@ -129,6 +129,7 @@ export class GroupTable implements Groups {
       entry = this.#add(link, group);
       if (entry === null) return -Errno.ENOBUFS;
     }
+    if (filter !== null && who !== entry.link) entry.isAskedFor = true;
     if (filter === null) entry.wishes.delete(who);
     else entry.wishes.set(who, filter);
     const before = entry.filter;

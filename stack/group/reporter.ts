@@ -82,6 +82,8 @@ export interface ReporterParts {
   readonly counters: Counters<typeof GroupCounter>;
   readonly dialect: GroupDialect;
   readonly sourcesPerGroup: number;
+  /** Whether somebody else tells of what the stack itself has joined: another shard of the host. */
+  readonly isSilent: boolean;
   /** The groups of an interface, left ones included while they are told of. */
   readonly groupsOf: (interfaceIndex: number) => readonly GroupEntry[];
   /** Is told of a group that was left, and of which all is told. */
@@ -136,15 +138,20 @@ export class GroupReporter {
   }
 
   #groups(state: LinkState): GroupEntry[] {
-    const { dialect, groupsOf } = this.#parts;
-    return groupsOf(state.link.index).filter(({ group }) => dialect.isReported(group));
+    return this.#parts.groupsOf(state.link.index).filter((entry) => this.#isTold(entry));
+  }
+
+  /** Whether a group is told of here. */
+  #isTold({ group, isAskedFor }: GroupEntry): boolean {
+    const { dialect, isSilent } = this.#parts;
+    return dialect.isReported(group) && (isAskedFor || !isSilent);
   }
 
   /** Tells of a change of a group's filter. */
   onChange(entry: GroupEntry, before: SourceFilter): void {
-    const { dialect, onSettled } = this.#parts;
+    const { onSettled } = this.#parts;
     const { link } = entry;
-    if (!dialect.isReported(entry.group) || link.kind === "loopback" || !link.isUp) {
+    if (!this.#isTold(entry) || link.kind === "loopback" || !link.isUp) {
       if (isNothing(entry.filter)) onSettled(entry);
       return;
     }

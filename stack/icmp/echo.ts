@@ -58,7 +58,7 @@ export class EchoResponder {
     source: IpAddress,
     destination: IpAddress,
   ): void {
-    const { options: { icmp }, packets, links } = this.#context;
+    const { options: { icmp }, packets, links, shard } = this.#context;
     const isIpv4 = typeof destination === "number";
     const incoming = packets.interface[packet];
     const isToMany = isMulticast(destination) ||
@@ -66,9 +66,11 @@ export class EchoResponder {
     // RFC 1122 section 3.2.2.6 (MAY): echoes to everybody or to a group are not answered, since
     // many answers to one packet are a weapon.
     // RFC 4443 section 4.2 (SHOULD): those of IPv6 are.
-    const isRefused = isToMany && isIpv4 && !icmp.answersGroupEchoes;
-    if (!icmp.answersEchoes || isRefused) return this.#counters.add(IcmpCounter.DROPPED_ECHO);
     const isLooped = (packets.flags[packet] & PacketFlag.LOOPED) !== 0;
+    // Every shard was given what is for many, and one answers.
+    const isSilent = isToMany && !isLooped && shard !== null && shard.isSilent;
+    const isRefused = isToMany && isIpv4 && !icmp.answersGroupEchoes || isSilent;
+    if (!icmp.answersEchoes || isRefused) return this.#counters.add(IcmpCounter.DROPPED_ECHO);
     if (!isLooped && this.#limiter.admit() !== Limit.PASSED) {
       return this.#counters.add(IcmpCounter.DROPPED_ECHO_RATE);
     }

@@ -103,8 +103,12 @@ export class ErrorSender implements ProblemReporter, IcmpErrors {
 
   /** See {@linkcode ProblemReporter.report}. */
   report(packet: number, problem: Problem, info: number): void {
-    const { arena, memory } = this.#context;
+    const { arena, memory, packets, shard } = this.#context;
     const at = arena.start(packet);
+    if (shard !== null && (packets.flags[packet] & PacketFlag.LOOPED) === 0) {
+      // One error is enough about what every shard was given.
+      if (shard.leavesAnswer(memory, at, chainLength(arena, packet))) return;
+    }
     if (memory.view.getUint8(at) >> 4 === 4) this.#reportIpv4(packet, at, problem, info);
     else this.#reportIpv6(packet, at, problem, info);
   }

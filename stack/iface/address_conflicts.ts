@@ -13,6 +13,7 @@
 import { type Environment, SECOND } from "../environment.ts";
 import { randomBelow } from "../random.ts";
 import type { Counters } from "../statistics.ts";
+import type { StackShard } from "../steering/stack_shard.ts";
 import { MAC_BROADCAST, type MacAddress } from "../wire/addresses.ts";
 import * as arp from "../wire/arp.ts";
 import type { Addresses } from "./address_table.ts";
@@ -60,6 +61,8 @@ export interface AddressConflictsParts {
   readonly addresses: Addresses;
   readonly counters: Counters<typeof ArpCounter>;
   readonly events: StackEvents;
+  /** Which of several shards of a host it is of; null where there is one only. */
+  readonly shard: StackShard | null;
 }
 
 /** Watches over the addresses of IPv4 on links of Ethernet. */
@@ -111,7 +114,8 @@ export class AddressConflicts {
 
   /** Announces an address once more. */
   announce(link: LinkInterface, address: number): void {
-    const { environment, counters } = this.#parts;
+    const { environment, counters, shard } = this.#parts;
+    if (shard !== null && shard.isSilent) return;
     // RFC 5227 section 2.3 (MUST): an announcement has the address as sender and as target.
     const isSent = sendArp(environment, link, MAC_BROADCAST, {
       operation: arp.Operation.REQUEST,
@@ -149,7 +153,8 @@ export class AddressConflicts {
   }
 
   #probe({ link, address }: Claim): void {
-    const { environment, counters } = this.#parts;
+    const { environment, counters, shard } = this.#parts;
+    if (shard !== null && shard.isSilent) return;
     // RFC 5227 section 2.1.1 (MUST): a probe's sender is 0.0.0.0, so that no cache learns from it.
     const isSent = sendArp(environment, link, MAC_BROADCAST, {
       operation: arp.Operation.REQUEST,
@@ -199,11 +204,18 @@ export class AddressConflicts {
     this.announce(claim.link, claim.address);
   }
 
+  /** Gives up an address that another shard found to be somebody else's. */
+  concede(link: LinkInterface, address: number): void {
+    const claim = this.#find(link.index, address);
+    if (claim !== undefined) this.#giveUp(claim, 0);
+  }
+
   #giveUp(claim: Claim, mac: MacAddress): void {
-    const { addresses, events } = this.#parts;
+    const { addresses, events, shard } = this.#parts;
     const { link, address } = claim;
     this.#agenda.remove(claim);
     addresses.update(link.index, address, { state: AddressState.DUPLICATED });
     events.onEvent({ event: "address-duplicated", interface: link.index, address, mac });
+    shard?.onDuplicate(link.index, address);
   }
 }

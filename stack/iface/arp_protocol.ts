@@ -7,6 +7,7 @@
 import type { Environment } from "../environment.ts";
 import type { IpAddress } from "../ip/types.ts";
 import type { Counters } from "../statistics.ts";
+import type { StackShard } from "../steering/stack_shard.ts";
 import { TokenBucket } from "../token_bucket.ts";
 import { isIpv4Multicast, MAC_BROADCAST, macHigh, macLow } from "../wire/addresses.ts";
 import * as arp from "../wire/arp.ts";
@@ -30,6 +31,8 @@ export interface ArpParts {
   readonly faults: Counters<typeof Fault>;
   readonly addresses: Addresses;
   readonly conflicts: AddressConflicts;
+  /** Which of several shards of a host it is of; null where there is one only. */
+  readonly shard: StackShard | null;
 }
 
 /** ARP for all interfaces. */
@@ -115,7 +118,8 @@ export class ArpProtocol implements ArpInput, Solicitor {
     target: number,
     mac: number,
   ): typeof ArpCounter[keyof typeof ArpCounter] {
-    const { counters, environment } = this.#parts;
+    const { counters, environment, shard } = this.#parts;
+    if (shard !== null && shard.isSilent) return ArpCounter.RECEIVED;
     if (!this.#answers.takeOne(environment.now)) return ArpCounter.DROPPED_LIMITED;
     // RFC 826 section Reception (MUST): the target of a request answers, to the sender alone.
     const isSent = sendArp(environment, link, mac, {

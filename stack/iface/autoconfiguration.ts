@@ -8,6 +8,7 @@
 import type { Environment } from "../environment.ts";
 import type { Routes } from "../route/route_table.ts";
 import type { Counters } from "../statistics.ts";
+import type { StackShard } from "../steering/stack_shard.ts";
 import { type Ipv6Address, isIpv6LinkLocal, isIpv6Multicast } from "../wire/addresses.ts";
 import { MIN_MTU } from "../wire/ipv6.ts";
 import type { NdpMessage } from "../wire/ndp.ts";
@@ -34,7 +35,10 @@ export interface AutoconfigurationOptions {
   /** Nothing; an address of the link only; or all that routers advertise. */
   readonly mode: "none" | "link-local" | "full";
   readonly identifiers?: IdentifierKind;
-  /** Whether there are temporary addresses beside stable ones: true. RFC 8981. */
+  /**
+   * Whether there are temporary addresses beside stable ones: true, where a host has one shard only.
+   * RFC 8981.
+   */
   readonly isTemporary?: boolean;
 }
 
@@ -50,6 +54,8 @@ export interface AutoconfigurationParts {
   /** What stable addresses depend on; null to draw it. RFC 7217. */
   readonly secret: readonly number[] | null;
   readonly add: SlaacParts["add"];
+  /** Which of several shards of a host it is of; null where there is one only. */
+  readonly shard: StackShard | null;
 }
 
 interface Configured extends SlaacOptions {
@@ -89,8 +95,10 @@ export class Autoconfiguration implements RouterMessages, DetectionWatcher {
 
   /** Says how an interface is configured, which is down. */
   configure(link: LinkInterface, options: AutoconfigurationOptions): void {
-    const { identifiers = "stable", isTemporary = true, mode } = options;
+    const { identifiers = "stable", mode } = options;
     if (mode === "none") return;
+    // Every shard makes the same addresses of the same secret; those that are drawn would differ.
+    const isTemporary = (options.isTemporary ?? true) && this.#parts.shard === null;
     const duplicates = { linkLocalDuplicates: 0, prefixDuplicates: 0 };
     this.#configured.set(link.index, { link, mode, identifiers, isTemporary, ...duplicates });
   }

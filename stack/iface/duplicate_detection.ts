@@ -7,6 +7,7 @@
 import { type Environment, SECOND } from "../environment.ts";
 import { randomBelow } from "../random.ts";
 import type { Counters } from "../statistics.ts";
+import type { StackShard } from "../steering/stack_shard.ts";
 import {
   IPV6_ANY,
   type Ipv6Address,
@@ -48,6 +49,8 @@ export interface DuplicateDetectionParts {
   readonly times: ReachableTimes;
   /** DupAddrDetectTransmits: 0 for no detection. */
   readonly transmits: number;
+  /** Which of several shards of a host it is of; null where there is one only. */
+  readonly shard: StackShard | null;
 }
 
 /** Is told what became of an address. */
@@ -120,7 +123,9 @@ export class DuplicateDetection {
   }
 
   #probe(detection: Detection): void {
-    const { counters, environment } = this.#parts;
+    const { counters, environment, shard } = this.#parts;
+    // Answers to what shard 0 asks reach all of them.
+    if (shard !== null && shard.isSilent) return;
     // RFC 7527 section 4.1 (MUST): each message has a nonce of its own.
     detection.nonce = Uint8Array.from(
       { length: NONCE_BYTES },
@@ -166,10 +171,22 @@ export class DuplicateDetection {
   }
 
   #fail(detection: Detection, mac: MacAddress): void {
-    const { addresses, counters, events } = this.#parts;
+    const { counters, shard } = this.#parts;
     const { link, address } = detection;
     this.#agenda.remove(detection);
     counters.add(NdpCounter.DUPLICATES);
+    this.#giveUp(link, address, mac);
+    shard?.onDuplicate(link.index, address);
+  }
+
+  /** Gives up an address that another shard found to be somebody else's. */
+  concede(link: LinkInterface, address: Ipv6Address): void {
+    this.end(link.index, address);
+    this.#giveUp(link, address, 0);
+  }
+
+  #giveUp(link: LinkInterface, address: Ipv6Address, mac: MacAddress): void {
+    const { addresses, events } = this.#parts;
     // RFC 4862 section 5.4.5 (MUST): a duplicate is not assigned to the interface.
     addresses.update(link.index, address, { state: AddressState.DUPLICATED });
     events.onEvent({ event: "address-duplicated", interface: link.index, address, mac });

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { KEY_WORDS, KeyedHash } from "../keyed_hash.ts";
+import { KeyedHash } from "../keyed_hash.ts";
 import type { RandomSource } from "../random.ts";
 import { type Ipv6Address, type MacAddress, macHigh, macLow } from "../wire/addresses.ts";
 import { joinIdentifier } from "./ip_address.ts";
@@ -16,9 +16,6 @@ export type IdentifierKind =
   /** From the address on the link: RFC 4291 appendix A. */
   | "eui64";
 
-/** RFC 7217 section 6: more secret than this is not needed for 64 bits. */
-export const SECRET_WORDS: number = KEY_WORDS;
-
 /** Makes identifiers. */
 export class InterfaceIdentifiers {
   readonly #random: RandomSource;
@@ -28,8 +25,8 @@ export class InterfaceIdentifiers {
   /**
    * Makes a maker.
    *
-   * @param secret what stable identifiers depend on, {@linkcode SECRET_WORDS} words; with the same
-   * one they are the same after each start
+   * @param secret what stable identifiers depend on, as many words as the key of a hash; with the
+   * same one they are the same after each start
    */
   constructor(random: RandomSource, secret: readonly number[] | null) {
     this.#random = random;

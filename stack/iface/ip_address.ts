@@ -36,7 +36,7 @@ export function putWords(words: Int32Array, at: number, address: IpAddress): num
 }
 
 /** The highest bits of a word that a prefix covers, where 32 or more cover it whole. */
-export function maskOf(bits: number): number {
+function maskOf(bits: number): number {
   // A shift by 32 shifts by nothing.
   return bits <= 0 ? 0 : bits >= 32 ? -1 : -1 << 32 - bits;
 }

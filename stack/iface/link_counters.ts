@@ -6,8 +6,8 @@
 
 import { GroupCounter } from "../group/counters.ts";
 import { RouteCounter } from "../route/counters.ts";
-import { type Counters, Statistics } from "../statistics.ts";
-import { Fault } from "../wire/fault.ts";
+import type { Counters } from "../statistics.ts";
+import type { Fault } from "../wire/fault.ts";
 import { ArpCounter, LinkCounter, NdpCounter, NeighbourCounter } from "./counters.ts";
 
 /** The names of all counters of links, by group. */
@@ -29,8 +29,3 @@ export type LinkCounters =
     /** What was wrong with malformed messages. */
     readonly faults: Counters<typeof Fault>;
   };
-
-/** Makes counters for links alone, as tests have them. */
-export function linkCounters(): LinkCounters {
-  return new Statistics({ ...LINK_COUNTERS, faults: Fault }).groups;
-}

@@ -52,7 +52,7 @@ import {
   type LinkUsers,
   unattachedHooks,
 } from "./links_parts.ts";
-import type { FrameTap, InterfaceTable, Neighbours } from "./types.ts";
+import { AddressState, type FrameTap, type InterfaceTable, type Neighbours } from "./types.ts";
 
 const LOOPBACK_IPV4 = 0x7f00_0001;
 const LOOPBACK_IPV6 = ipv6Of("::1");
@@ -97,7 +97,8 @@ export class Links implements InterfaceTable, Neighbours {
     const changes = this.topology;
     const interfaceOf = (index: number) => this.#interfaces[index];
     this.addresses = new Addresses({ environment, options, changes, events });
-    const common = { environment, options, events, addresses: this.addresses, interfaceOf };
+    const shard = parts.shard ?? null;
+    const common = { environment, options, events, addresses: this.addresses, interfaceOf, shard };
     this.#protocols = makeNeighbourProtocols({
       ...{ ...common, counters, hooks: this.#hooks, watcher: this.#reactions, transmits },
     });
@@ -109,7 +110,7 @@ export class Links implements InterfaceTable, Neighbours {
     this.autoconfiguration = new Autoconfiguration({
       ...{ ...common, counters: counters.ndp, routes: this.routes },
       times: this.ipv6Neighbours.times,
-      secret: parts.addressSecret ?? null,
+      secret: parts.addressSecret ?? shard?.addressSecret ?? null,
       add: (link, address, length, wanted) => this.addAddress(link.index, address, length, wanted),
     });
     this.ndp.routers = this.autoconfiguration;
@@ -350,6 +351,16 @@ export class Links implements InterfaceTable, Neighbours {
   /** Removes an address. @returns 0 or `-errno`: EADDRNOTAVAIL */
   removeAddress(index: number, address: IpAddress): number {
     return this.addresses.remove(index, address);
+  }
+
+  /** Gives up an address that somebody else has, as another shard of the host found out. */
+  concede(index: number, address: IpAddress): void {
+    const known = this.addresses.find(address, index);
+    const link = this.#interfaces[index];
+    if (link === undefined || known === undefined) return;
+    if (known.state === AddressState.DUPLICATED) return;
+    if (typeof address === "number") this.#protocols.conflicts.concede(link, address);
+    else this.#protocols.detection.concede(link, address);
   }
 
   /** Tells everybody on a link of our addresses, unasked: RFC 5227 section 2.3, RFC 4861 7.2.6. */

@@ -12,6 +12,7 @@ import type { ConflictPolicy } from "./address_conflicts.ts";
 import type { AutoconfigurationOptions } from "./autoconfiguration.ts";
 import type { AddressParameters } from "./address_table.ts";
 import type { StackEvents } from "./events.ts";
+import type { StackShard } from "../steering/stack_shard.ts";
 import type { LinkCounters } from "./link_counters.ts";
 import type { LinkHooks, NextHops } from "./link_hooks.ts";
 import type { LinkOptions } from "./options.ts";
@@ -40,6 +41,8 @@ export interface LinksParts {
   readonly addressSecret?: readonly number[];
   /** Whether routes of one prefix and metric share the flows. */
   readonly isMultipath?: boolean;
+  /** Which of several shards of a host they are of; null, or missing, where there is one only. */
+  readonly shard?: StackShard | null;
 }
 
 /** Who is above links. */

@@ -8,6 +8,7 @@
 import type { Environment } from "../environment.ts";
 import type { IpAddress } from "../ip/types.ts";
 import type { Counters } from "../statistics.ts";
+import type { StackShard } from "../steering/stack_shard.ts";
 import { TokenBucket } from "../token_bucket.ts";
 import {
   IPV6_ALL_NODES,
@@ -49,6 +50,8 @@ export interface NdpParts {
   readonly faults: Counters<typeof Fault>;
   readonly addresses: Addresses;
   readonly events: StackEvents;
+  /** Which of several shards of a host it is of; null where there is one only. */
+  readonly shard: StackShard | null;
 }
 
 /** Takes messages of routers, which are checked. */
@@ -183,7 +186,8 @@ export class NdpProtocol implements LinkProtocol, Solicitor {
     source: Ipv6Address,
     isNameless: boolean,
   ): typeof NdpCounter[keyof typeof NdpCounter] {
-    const { environment } = this.#parts;
+    const { environment, shard } = this.#parts;
+    if (shard !== null && shard.isSilent) return NdpCounter.RECEIVED;
     if (!this.#answers.takeOne(environment.now)) return NdpCounter.DROPPED_LIMITED;
     // RFC 4861 section 7.2.4 (MUST): who asks from :: is answered by all nodes' group, unsolicited.
     const to = isNameless ? IPV6_ALL_NODES : source;
@@ -222,6 +226,8 @@ export class NdpProtocol implements LinkProtocol, Solicitor {
 
   /** Tells everybody on a link of an address, unasked. RFC 4861 section 7.2.6. */
   announce(link: LinkInterface, address: Ipv6Address): void {
+    const { shard } = this.#parts;
+    if (shard !== null && shard.isSilent) return;
     this.#parts.counters.add(NdpCounter.UNSOLICITED_SENT);
     // RFC 4861 section 7.2.6 (MUST): it is not solicited.
     this.#advertise(link, address, IPV6_ALL_NODES, false);

@@ -5,6 +5,7 @@
  */
 
 import type { Environment } from "../environment.ts";
+import type { StackShard } from "../steering/stack_shard.ts";
 import { AddressConflicts } from "./address_conflicts.ts";
 import type { Addresses } from "./address_table.ts";
 import { ArpProtocol } from "./arp_protocol.ts";
@@ -31,6 +32,8 @@ export interface NeighbourProtocolsParts {
   readonly interfaceOf: (index: number) => LinkInterface | undefined;
   /** DupAddrDetectTransmits. */
   readonly transmits: number;
+  /** Which of several shards of a host it is of; null where there is one only. */
+  readonly shard: StackShard | null;
 }
 
 /** What is made. */
@@ -45,8 +48,8 @@ export interface NeighbourProtocols {
 
 /** Makes them, and tells each of the others. */
 export function makeNeighbourProtocols(parts: NeighbourProtocolsParts): NeighbourProtocols {
-  const { environment, options, addresses, counters, events, hooks, transmits } = parts;
-  const common = { environment, options, addresses, events };
+  const { environment, options, addresses, counters, events, hooks, transmits, shard } = parts;
+  const common = { environment, options, addresses, events, shard };
   const conflicts = new AddressConflicts({ ...common, counters: counters.arp });
   const { faults } = counters;
   const arp = new ArpProtocol({ ...common, counters: counters.arp, faults, conflicts });

@@ -7,6 +7,7 @@
 import { type Environment, MILLISECOND, SECOND } from "../environment.ts";
 import { randomBelow } from "../random.ts";
 import type { Counters } from "../statistics.ts";
+import type { StackShard } from "../steering/stack_shard.ts";
 import { IPV6_ALL_NODES, type Ipv6Address, isIpv6LinkLocal } from "../wire/addresses.ts";
 import type { NdpOption } from "../wire/ndp_options.ts";
 import { type Addresses, isUsable } from "./address_table.ts";
@@ -60,6 +61,8 @@ export interface RouterAdvertiserParts {
   readonly environment: Environment;
   readonly addresses: Addresses;
   readonly counters: Counters<typeof NdpCounter>;
+  /** Which of several shards of a host it is of; null where there is one only. */
+  readonly shard: StackShard | null;
 }
 
 /** Advertises on interfaces that are told to. */
@@ -75,7 +78,8 @@ export class RouterAdvertiser {
 
   /** Begins to advertise on an interface, or changes what is said there. */
   begin(link: LinkInterface, said: AdvertisementOptions): void {
-    const { environment: { now } } = this.#parts;
+    const { environment: { now }, shard } = this.#parts;
+    if (shard !== null && shard.isSilent) return;
     const known = this.#find(link);
     if (known !== undefined) this.#agenda.remove(known);
     this.#agenda.add({ link, said, sent: 0, sentAt: -Infinity, deadline: now });

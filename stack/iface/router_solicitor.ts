@@ -7,6 +7,7 @@
 import { type Environment, SECOND } from "../environment.ts";
 import { randomBelow } from "../random.ts";
 import type { Counters } from "../statistics.ts";
+import type { StackShard } from "../steering/stack_shard.ts";
 import { IPV6_ALL_ROUTERS, IPV6_ANY, isIpv6LinkLocal } from "../wire/addresses.ts";
 import type { Addresses } from "./address_table.ts";
 import { isUsable } from "./address_table.ts";
@@ -32,6 +33,8 @@ export interface RouterSolicitorParts {
   readonly environment: Environment;
   readonly addresses: Addresses;
   readonly counters: Counters<typeof NdpCounter>;
+  /** Which of several shards of a host it is of; null where there is one only. */
+  readonly shard: StackShard | null;
 }
 
 /** Asks routers on all interfaces. */
@@ -47,8 +50,10 @@ export class RouterSolicitor {
 
   /** Begins to ask on an interface. */
   begin(link: LinkInterface): void {
-    const { environment: { now, random } } = this.#parts;
+    const { environment: { now, random }, shard } = this.#parts;
     this.end(link.index);
+    // What routers answer to shard 0, or to nobody, every shard is given.
+    if (shard !== null && shard.isSilent) return;
     // RFC 4861 section 6.3.7 (SHOULD): the first one waits for a random time.
     const deadline = now + randomBelow(random, MAX_RTR_SOLICITATION_DELAY);
     this.#agenda.add({ link, deadline, interval: 0 });

@@ -19,7 +19,7 @@ import { IpCounter } from "./counters.ts";
 import { FragmentList, FragmentPool, NONE } from "./fragment_list.ts";
 
 /** Words of an IPv4 packet's key: addresses, protocol and identification, interface. */
-export const IPV4_KEY_WORDS = 4;
+const IPV4_KEY_WORDS = 4;
 /** Words of an IPv6 packet's key: addresses, identification, interface. */
 export const IPV6_KEY_WORDS = 10;
 const BUCKETS = 64;

@@ -20,6 +20,7 @@ import type { PacketMemory } from "../memory/mod.ts";
 import type { PacketArena } from "../memory/mod.ts";
 import type { PacketTable } from "../packet_table.ts";
 import type { Counters } from "../statistics.ts";
+import type { StackShard } from "../steering/stack_shard.ts";
 import type { Fault } from "../wire/fault.ts";
 import { Ipv6Addresses } from "./addresses.ts";
 import { IpCounter } from "./counters.ts";
@@ -104,6 +105,8 @@ export class IpContext {
   readonly ipv6Addresses: Ipv6Addresses = new Ipv6Addresses();
   /** Judges packets, null where all may pass. */
   filter: PacketFilter | null = null;
+  /** Which of several shards of a host the stack is; null where it is all of it. */
+  shard: StackShard | null = null;
   /** Set as soon as there are links. */
   links!: IpLinks;
   /** Set as soon as there is ICMP. */

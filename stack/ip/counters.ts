@@ -82,4 +82,6 @@ export const IpCounter = {
   PATH_MTU_INCREASED: 45,
   /** Paths that had to make room for others. */
   PATHS_EVICTED: 46,
+  /** Every shard of the host was given its fragments, and it is of a flow of another one. */
+  DROPPED_OTHER_SHARD: 47,
 } as const;

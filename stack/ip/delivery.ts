@@ -8,6 +8,8 @@ import type { Icmp } from "../icmp/icmp.ts";
 import type { Interface } from "../iface/types.ts";
 import { chainLength } from "../memory/mod.ts";
 import { PacketFlag } from "../packet_table.ts";
+import { NOBODY } from "../steering/port_holders.ts";
+import type { StackShard } from "../steering/stack_shard.ts";
 import * as igmp from "../wire/igmp.ts";
 import { Fault } from "../wire/fault.ts";
 import { Protocol } from "../wire/numbers.ts";
@@ -126,10 +128,21 @@ export class Delivery {
     const isIpv6 = namedAt !== IPV4_PROTOCOL_AT;
     // RFC 8200 section 4.7 (MUST): behind no next header nothing is looked at.
     if (isTaken || isIpv6 && protocol === Protocol.NONE) return context.arena.release(packet);
+    const { shard } = context;
+    const holder = shard === null ? NOBODY : shard.director.rawHolderOf(protocol);
+    if (shard !== null && holder !== NOBODY) return this.#leaveToRaw(shard, holder, packet);
     // RFC 1122 section 3.2.2.1 (SHOULD): the sender is told that the protocol is not supported.
     // RFC 8200 section 4 (SHOULD): the next header is not recognized; the pointer names the byte.
     context.problems.report(packet, Problem.PROTOCOL, isIpv6 ? namedAt : 0);
     context.drop(packet, IpCounter.DROPPED_PROTOCOL);
+  }
+
+  /** Raw sockets of other shards have their copies, but for what this shard sent to the host. */
+  #leaveToRaw(shard: StackShard, holder: number, packet: number): void {
+    const context = this.#context;
+    const isLooped = (context.packets.flags[packet] & PacketFlag.LOOPED) !== 0;
+    if (isLooped && holder >= 0 && holder !== shard.index) return shard.handOver(holder, packet);
+    context.drop(packet, IpCounter.DROPPED_OTHER_SHARD);
   }
 }
 

@@ -129,7 +129,7 @@ export class Input implements IpInput {
     let whole = packet;
     if (ipv4.isFragment(memory, at)) {
       whole = this.reassembler.addIpv4(packet);
-      if (whole < 0) return;
+      if (whole < 0 || context.shard !== null && !this.#isOwn(whole)) return;
       // All fragments count as received by the interface of the first one.
     }
     const from = context.arena.start(whole);
@@ -152,7 +152,12 @@ export class Input implements IpInput {
       context.drop(packet, IpCounter.DROPPED_DESTINATION);
       return false;
     }
-    return true;
+    const { arena, memory, shard } = context;
+    const length = shard === null ? 0 : chainLength(arena, packet);
+    if (shard === null || !shard.leavesAnswer(memory, arena.start(packet), length)) return true;
+    // Every shard was given it, and one is enough to pass it on.
+    context.drop(packet, IpCounter.DROPPED_OTHER_SHARD);
+    return false;
   }
 
   /** See {@linkcode IpInput.receiveIpv6}. */
@@ -206,6 +211,7 @@ export class Input implements IpInput {
     if (isReassembled && chain.fragmentAt >= 0) {
       return this.#dropFaulty(first, Fault.IPV6_FRAGMENT_NESTED, 0);
     }
+    if (isReassembled && context.shard !== null && !this.#isOwn(first)) return;
     if (chain.isFragment) {
       const whole = this.reassembler.addIpv6(first, chain);
       if (whole >= 0) this.#receiveChain(whole, link);
@@ -217,6 +223,16 @@ export class Input implements IpInput {
     const source = context.ipv6Addresses.at(memory, ipv6.sourceAt(at));
     const destination = context.ipv6Addresses.at(memory, ipv6.destinationAt(at));
     this.#delivery.deliver(first, link, headerBytes, protocol, namedAt, source, destination);
+  }
+
+  /** Whether what fragments made is of a flow of this shard. @returns false when it is gone */
+  #isOwn(packet: number): boolean {
+    const context = this.#context;
+    const { arena, memory, shard } = context;
+    const length = chainLength(arena, packet);
+    if (shard === null || shard.takes(memory, arena.start(packet), length)) return true;
+    context.drop(packet, IpCounter.DROPPED_OTHER_SHARD);
+    return false;
   }
 
   /** Brings a chain of segments together as far as extension headers may reach. */

@@ -21,6 +21,7 @@ import type { Environment } from "../environment.ts";
 import type { EgressOffload, Interface, IpInput, UnreachableHandler } from "../iface/types.ts";
 import { PacketFlag } from "../packet_table.ts";
 import type { Counters } from "../statistics.ts";
+import type { StackShard } from "../steering/stack_shard.ts";
 import type { Fault } from "../wire/fault.ts";
 import { IpContext, type IpLinks, Problem } from "./context.ts";
 import { IpCounter } from "./counters.ts";
@@ -61,6 +62,8 @@ export interface IpParts {
   readonly egress: EgressOffload;
   /** How it behaves; the usual options. */
   readonly options?: IpOptions;
+  /** Which of several shards of a host the stack is; null, or missing, where it is all of it. */
+  readonly shard?: StackShard | null;
 }
 
 /** IP of both families. */
@@ -79,6 +82,7 @@ export class Ip
   constructor(parts: IpParts) {
     const { environment, counters, icmpCounters, faults, egress, options = IP_OPTIONS } = parts;
     const context = new IpContext(environment, options, counters, faults, egress);
+    context.shard = parts.shard ?? null;
     const pathMtu = new PathMtuDiscovery(environment, counters, options.pathMtu);
     const routing = new Routing(context, pathMtu);
     const loop = new LoopQueue(context);
@@ -217,6 +221,14 @@ export class Ip
       } else this.#input.receiveIpv6(packet, link);
     }
     return count;
+  }
+
+  /**
+   * Takes what another shard of the host sent by an interface to a group, or to everybody, and its
+   * hold; it is delivered later.
+   */
+  loopBack(interfaceIndex: number, packet: number): void {
+    if (!this.#loop.push(interfaceIndex, packet)) this.#context.arena.release(packet);
   }
 
   /** What waits for more fragments: packets, fragments, bytes. */

@@ -8,10 +8,12 @@
 import { Errno } from "../../ring/abi/errno.ts";
 import { chainLength, sliceChain } from "../memory/mod.ts";
 import { Segmentation } from "../packet_table.ts";
+import type { StackShard } from "../steering/stack_shard.ts";
 import { putIpv6 } from "../wire/addresses.ts";
 import type { Ipv6Address } from "../wire/addresses.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
+import { Protocol } from "../wire/numbers.ts";
 import * as udp from "../wire/udp.ts";
 import { putBytes } from "../wire/packet_bytes.ts";
 import { GroupScope, groupScope } from "./addresses.ts";
@@ -282,7 +284,10 @@ export class Output implements IpOutput, HeaderOutput, PartSink {
     ) return -Errno.EPERM;
     if (path.kind >= PathKind.GROUP) {
       // What leaves by loopback comes back by itself: a copy would be a second one.
-      if (loops && link.kind !== "loopback") this.#loopCopy(path, packet, source);
+      if (loops && link.kind !== "loopback") {
+        this.#loopCopy(path, packet, source);
+        if (context.shard !== null) this.#shareCopy(context.shard, path, packet);
+      }
       if (this.#staysHere(path, packet)) {
         context.arena.release(packet);
         return 0;
@@ -304,6 +309,21 @@ export class Output implements IpOutput, HeaderOutput, PartSink {
     if (copy < 0) return this.#context.counters.add(IpCounter.REFUSED_MEMORY);
     packets.copy(packet, copy);
     if (!this.#loop.push(path.interface, copy)) arena.release(copy);
+  }
+
+  /** Gives other shards of the host copies of a datagram, if any of them has its port. */
+  #shareCopy(shard: StackShard, path: CachedPath, packet: number): void {
+    const { arena, packets, memory } = this.#context;
+    const at = packets.network[packet];
+    const isIpv4 = memory.view.getUint8(at) >> 4 === 4;
+    const protocol = isIpv4 ? ipv4.protocol(memory, at) : ipv6.nextHeader(memory, at);
+    if (protocol !== Protocol.UDP) return;
+    const port = udp.destinationPort(memory, packets.transport[packet]);
+    if (!shard.director.isHeldBeside(shard.index, Protocol.UDP, port)) return;
+    const copy = sliceChain(arena, packet, 0, chainLength(arena, packet));
+    if (copy < 0) return this.#context.counters.add(IpCounter.REFUSED_MEMORY);
+    packets.copy(packet, copy);
+    shard.share(path.interface, copy);
   }
 
   /** Whether a packet for a group must not leave: no hops, or a scope that ends here. */

@@ -188,7 +188,7 @@ export interface EchoListener {
 }
 
 /** An error about a packet that we sent, as ICMP of either family tells. */
-export interface IcmpError {
+export interface IcmpReport {
   /** The errno that it means: ECONNREFUSED, EHOSTUNREACH, EMSGSIZE ... */
   readonly errno: number;
   /** Whether it says that trying again is pointless (RFC 1122 section 4.2.3.9). */
@@ -199,8 +199,12 @@ export interface IcmpError {
   readonly code: number;
   /** The MTU, or whatever else its second word says. */
   readonly info: number;
-  /** Who sent it. */
-  readonly from: IpAddress;
+  /** Who sent it: a signed word of IPv4, or four of IPv6. */
+  readonly from: number | readonly [number, number, number, number];
+}
+
+/** The same, for whom it concerns. */
+export interface IcmpError extends IcmpReport {
   /** The flow of the packet that it is about, as its sender saw it: `local` is our end. */
   readonly flow: Flow;
   /** The offset in memory of the quoted transport header. */

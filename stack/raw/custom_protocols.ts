@@ -10,6 +10,7 @@ import { isMulticast } from "../ip/addresses.ts";
 import {
   Flow,
   type IcmpError,
+  type IcmpReport,
   type IpAddress,
   type IpParameters,
   type TransportProtocol,
@@ -23,14 +24,18 @@ import { RawCounter } from "./counters.ts";
 import { OpenPacketView, type PacketView } from "./packet_view.ts";
 import { RawSocket } from "./raw_socket.ts";
 
-/** What becomes of a packet. */
-export type Action =
+/** What becomes of a packet, as a program says. */
+export type PacketAction =
   /** It is lost. */
   | "drop"
   /** It has done what it was for. */
   | "accept"
   /** The sender gets these bytes, behind headers of IP. */
-  | { readonly reply: Uint8Array }
+  | { readonly reply: Uint8Array };
+
+/** What becomes of a packet, as whoever has the stack's own sockets says. */
+export type Action =
+  | PacketAction
   /** A raw socket of this stack gets it. */
   | { readonly forward: DatagramStackSocket };
 
@@ -41,9 +46,17 @@ export interface CustomProtocolHandler {
    *
    * @param packet for this call only
    */
-  processPacket(packet: PacketView): Action;
+  processPacket(packet: PacketView): PacketAction;
   /** Is told of an error about a packet that was sent with this number. */
-  onError?(error: IcmpError): void;
+  onError?(error: IcmpReport): void;
+}
+
+/** A protocol of whoever has the stack's own sockets. */
+export interface SocketProtocolHandler {
+  /** {@inheritDoc CustomProtocolHandler.processPacket} */
+  processPacket(packet: PacketView): Action;
+  /** {@inheritDoc CustomProtocolHandler.onError} */
+  onError?(error: IcmpReport): void;
 }
 
 /** Who knows which protocols there are: IP. */
@@ -77,7 +90,7 @@ const RESERVED: ReadonlySet<number> = new Set([
 class CustomProtocol implements TransportProtocol {
   readonly protocol: number;
   readonly #parts: CustomProtocolParts;
-  readonly #handler: CustomProtocolHandler;
+  readonly #handler: SocketProtocolHandler;
   readonly #view: OpenPacketView;
   readonly #flow: Flow = new Flow();
   readonly #parameters: IpParameters = {
@@ -88,7 +101,7 @@ class CustomProtocol implements TransportProtocol {
     options: null,
   };
 
-  constructor(parts: CustomProtocolParts, protocol: number, handler: CustomProtocolHandler) {
+  constructor(parts: CustomProtocolParts, protocol: number, handler: SocketProtocolHandler) {
     this.#parts = parts;
     this.protocol = protocol;
     this.#handler = handler;
@@ -196,7 +209,7 @@ export class CustomProtocols {
    * });
    * ```
    */
-  register(protocol: number, handler: CustomProtocolHandler): void {
+  register(protocol: number, handler: SocketProtocolHandler): void {
     if (RESERVED.has(protocol)) {
       throw new RangeError(`protocol ${protocol} belongs to IP itself`);
     }

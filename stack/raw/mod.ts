@@ -10,7 +10,10 @@ export {
   type CustomProtocolHandler,
   type CustomProtocolParts,
   CustomProtocols,
+  type PacketAction,
+  type SocketProtocolHandler,
 } from "./custom_protocols.ts";
+export type { IcmpReport } from "../ip/types.ts";
 export type { PacketView } from "./packet_view.ts";
 export { type PingParts, PingSocket, PingSockets } from "./ping_sockets.ts";
 export { IPPROTO_RAW, RawSocket } from "./raw_socket.ts";

@@ -13,10 +13,10 @@ import * as ipv6 from "../wire/ipv6.ts";
 
 /** What a program sees of a packet. */
 export interface PacketView {
-  /** Who sent it. */
-  readonly source: IpAddress;
+  /** Who sent it: a signed word of IPv4, or four of IPv6. */
+  readonly source: number | readonly [number, number, number, number];
   /** Which of our addresses or groups it is for. */
-  readonly destination: IpAddress;
+  readonly destination: number | readonly [number, number, number, number];
   /** The number of its protocol. */
   readonly protocol: number;
   /** The index of the interface that it came in by. */

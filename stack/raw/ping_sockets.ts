@@ -209,6 +209,7 @@ export class PingSockets implements EchoListener {
       random,
       firstEphemeral: 1,
       lastEphemeral: 65535,
+      claims: context.shard?.echoIdentifiers,
     });
     const onClose = () => {
       this.#open--;

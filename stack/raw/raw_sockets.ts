@@ -5,6 +5,7 @@
  */
 
 import { Errno } from "../../ring/abi/errno.ts";
+import { BindingFlag } from "../binding_flag.ts";
 import type { DatagramContext } from "../datagram/context.ts";
 import type { HeaderOutput, IcmpError, IpAddress, RawListener } from "../ip/types.ts";
 import type { Counters } from "../statistics.ts";
@@ -52,7 +53,11 @@ export class RawSockets implements RawListener {
     if (this.#open === this.#shared.context.options.sockets) return -Errno.ENFILE;
     const socket = new RawSocket(this.#shared, family, protocol);
     // raw(7): a socket of IPPROTO_RAW is for sending only.
-    if (protocol !== IPPROTO_RAW) this.#listOf(protocol, family === "ipv6").push(socket);
+    if (protocol !== IPPROTO_RAW) {
+      this.#listOf(protocol, family === "ipv6").push(socket);
+      // Raw sockets go together with any others, of other shards as well.
+      this.#shared.context.shard?.rawProtocols.claim(protocol, BindingFlag.REUSE_PORT);
+    }
     this.#open++;
     return socket;
   }
@@ -64,8 +69,10 @@ export class RawSockets implements RawListener {
   #forget(socket: RawSocket): void {
     const list = this.#listOf(socket.protocol, socket.family === "ipv6");
     const at = list.indexOf(socket);
-    if (at >= 0) list.splice(at, 1);
     this.#open--;
+    if (at < 0) return;
+    list.splice(at, 1);
+    this.#shared.context.shard?.rawProtocols.release(socket.protocol, BindingFlag.REUSE_PORT);
   }
 
   /** See {@linkcode RawListener.listensTo}. */

@@ -41,7 +41,7 @@ export const DEFAULT_POLICIES: readonly Policy[] = [
 export const Scope = { INTERFACE: 1, LINK: 2, ADMIN: 4, SITE: 5, ORGANIZATION: 8, GLOBAL: 14 };
 
 /** An address of IPv4 as RFC 6724 writes it: RFC 4291 section 2.5.5.2. */
-export function mapped(address: IpAddress): Ipv6Address {
+function mapped(address: IpAddress): Ipv6Address {
   return typeof address === "number" ? [0, 0, 0xffff, address] : address;
 }
 

@@ -60,9 +60,9 @@ export const IPV4_PREFIX_BITS = 24;
 /** See {@linkcode IPV4_PREFIX_BITS}. */
 export const IPV6_PREFIX_BITS = 64;
 /** More segments, or nodes in one, have no addresses left. */
-export const MAXIMUM_SEGMENTS = 65536;
+const MAXIMUM_SEGMENTS = 65536;
 /** See {@linkcode MAXIMUM_SEGMENTS}. */
-export const MAXIMUM_SEGMENT_NODES = 254;
+const MAXIMUM_SEGMENT_NODES = 254;
 
 const NETWORK_10 = 0x0a00_0000;
 const UNIQUE_LOCAL = 0xfd00_0000 | 0;

@@ -11,7 +11,7 @@
  */
 
 /** More sources than this are refused. */
-export const MAXIMUM_SOURCES = 1 << 20;
+const MAXIMUM_SOURCES = 1 << 20;
 
 const ABSENT = -1;
 

@@ -6,7 +6,7 @@
  */
 
 /** Bytes that are remembered of each direction, to compare what is sent again. */
-export const REMEMBERED_BYTES = 1 << 17;
+const REMEMBERED_BYTES = 1 << 17;
 const MASK = REMEMBERED_BYTES - 1;
 
 /** One direction: everything is seen at the end that sends. */

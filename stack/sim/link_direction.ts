@@ -34,7 +34,7 @@ import type { PortNumber } from "./node.ts";
 import { Transit } from "./transit.ts";
 
 /** Frames on one wire at a time; what is more is dropped and counted. */
-export const MAXIMUM_IN_TRANSIT = 1 << 16;
+const MAXIMUM_IN_TRANSIT = 1 << 16;
 
 /** A frame's header and the tags that a longest packet may have in front of it. */
 const FRAME_OVERHEAD = ethernet.HEADER_BYTES + ethernet.MAX_TAGS * ethernet.TAG_BYTES;

@@ -111,7 +111,7 @@ export interface QueueParameters {
 }
 
 /** The longest queue, in packets. */
-export const MAXIMUM_QUEUE_PACKETS = 1 << 20;
+const MAXIMUM_QUEUE_PACKETS = 1 << 20;
 /** The longest packet of IP. */
 const MAXIMUM_MTU = 65535;
 /** RFC 791 section 3.2: every link carries this much. */

@@ -5,7 +5,7 @@
  */
 
 /** More are counted, but not kept. */
-export const MAXIMUM_VIOLATIONS = 64;
+const MAXIMUM_VIOLATIONS = 64;
 
 /** Something that must not happen, and did. */
 export interface Violation {

@@ -1,29 +1,40 @@
 /**
- * Which shard of a stack a packet is for: what a program says, or else the hash of its flow, so
- * that a flow always meets the same shard.
+ * Which shard of a stack a packet is for: the only one that has its port, what a program says, or
+ * else the hash of its flow, so that a flow always meets the same shard.
  *
  * ```text
- *   frame -> program's rule -> { steerTo } ---------------------> shard
- *                 '-> "default" -> Toeplitz hash -> 128 places -> shard
+ *   frame -> one shard has the port ----------------------------> shard
+ *        '-> program's rule -> { steerTo } ---------------------> shard
+ *                 '-> "default" -> several have the port -> hash -> one of them
+ *                          '-> Toeplitz hash -> 128 places -> shard
  * ```
  *
  * It looks at frames as they come from a port, before any stack does, and believes nothing of them:
- * what it cannot read has a shard, too. Fragments but the first have no ports: all fragments are
- * hashed by addresses alone, so that they meet where they are put together. ARP, neighbour and
- * listener discovery, and groups concern every shard.
+ * what it cannot read has a shard, too. What concerns every shard goes to every one:
+ *
+ * - ARP, neighbour and listener discovery: each has its own caches of the same neighbours;
+ * - errors of ICMP and replies to echoes: whose packet they are about only its sender knows;
+ * - groups, and what is for everybody;
+ * - protocols without ports for which several shards have raw sockets; where one has, it gets all;
+ * - fragments, which have no ports but for the first: the shard whose flow it is delivers what they
+ *   make, the others drop it.
  *
  * @module
  */
 
-import type { RandomSource } from "../random.ts";
+import type { IpAddress } from "../ip/types.ts";
+import { IPV4_BROADCAST } from "../wire/addresses.ts";
 import * as ethernet from "../wire/ethernet.ts";
 import { Fault } from "../wire/fault.ts";
+import * as icmpv4 from "../wire/icmpv4.ts";
+import * as icmpv6 from "../wire/icmpv6.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
 import { Ipv6Chain, walk } from "../wire/ipv6_chain.ts";
 import { EtherType, Protocol } from "../wire/numbers.ts";
 import type { PacketBytes } from "../wire/packet_bytes.ts";
-import { MAXIMUM_INPUT_WORDS, ToeplitzHash } from "./toeplitz.ts";
+import { NOBODY, type PortHolders, SEVERAL } from "./port_holders.ts";
+import { MAXIMUM_INPUT_WORDS, type ToeplitzHash } from "./toeplitz.ts";
 
 /** Places of the table that hashes choose from, as network cards have it; a power of two. */
 export const INDIRECTION_PLACES = 128;
@@ -44,30 +55,30 @@ export interface SteeredPacket {
   readonly source: readonly number[];
   /** The destination address. */
   readonly destination: readonly number[];
-  /** The source port; 0 where there is none, or it is a fragment. */
+  /** The source port; 0 where there is none. */
   readonly sourcePort: number;
   /** The destination port. */
   readonly destinationPort: number;
   /** The hash of its flow: 0 to 2^32 - 1. */
   readonly hash: number;
-  /** Bytes of the packet, header included. */
+  /** Bytes of the packet, header included; 0 where a flow is asked for before it has a packet. */
   readonly length: number;
 }
 
 /** What a program says about a packet. */
 export type Steering = { readonly steerTo: number } | "default";
 
-/** A program's rule. */
+/** A program's rule. It is to say the same of all packets of a flow. */
 export type SteeringRule = (packet: SteeredPacket) => Steering;
 
 /** What a director is made of. */
 export interface FlowDirectorOptions {
   /** How many shards there are, 1 to {@linkcode MAXIMUM_SHARDS}. */
   readonly shards: number;
-  /** What the key of the hash is drawn from. */
-  readonly random: RandomSource;
-  /** The hash, in place of one with a key that is drawn. */
-  readonly hash?: ToeplitzHash;
+  /** The hash: shards that are to agree have one key. */
+  readonly hash: ToeplitzHash;
+  /** Whose ports are whose; nobody's where it is missing. */
+  readonly ports?: PortHolders;
 }
 
 /** Directs frames, and flows, to shards. */
@@ -80,6 +91,7 @@ export class FlowDirector {
   readonly #table = new Uint8Array(INDIRECTION_PLACES);
   readonly #words = new Int32Array(MAXIMUM_INPUT_WORDS);
   readonly #chain = new Ipv6Chain();
+  readonly #ports: PortHolders | null;
   #rule: SteeringRule | null = null;
 
   /**
@@ -87,12 +99,13 @@ export class FlowDirector {
    *
    * @throws {RangeError} when there cannot be that many shards
    */
-  constructor({ shards, random, hash }: FlowDirectorOptions) {
+  constructor({ shards, hash, ports }: FlowDirectorOptions) {
     if (!(Number.isInteger(shards) && shards >= 1 && shards <= MAXIMUM_SHARDS)) {
       throw new RangeError(`a stack has 1 to ${MAXIMUM_SHARDS} shards, not ${shards}`);
     }
     this.shards = shards;
-    this.#hash = hash ?? ToeplitzHash.random(random);
+    this.#hash = hash;
+    this.#ports = ports ?? null;
     for (let place = 0; place < INDIRECTION_PLACES; place++) this.#table[place] = place % shards;
   }
 
@@ -121,7 +134,7 @@ export class FlowDirector {
    *
    * @param source who sends them: its address as words
    * @param destination whom they are for
-   * @returns the shard that the hash chooses, whatever a rule says
+   * @returns the shard that the hash chooses, whatever a rule says, and whoever has the port
    */
   shardOf(
     source: ArrayLike<number>,
@@ -137,6 +150,86 @@ export class FlowDirector {
     }
     words[2 * count] = sourcePort << 16 | destinationPort;
     return this.#shardOf(this.#hash.hash(words, 2 * count + 1));
+  }
+
+  /**
+   * The shard of packets of a flow of TCP or UDP, as they arrive: see {@linkcode directPacket}.
+   *
+   * @param source who sends them
+   * @param destination whom they are for, of the same family
+   */
+  directFlow(
+    protocol: number,
+    source: IpAddress,
+    sourcePort: number,
+    destination: IpAddress,
+    destinationPort: number,
+  ): number {
+    const count = this.#setFlow(source, sourcePort, destination, destinationPort);
+    return this.#decide(count === 1 ? 4 : 6, protocol, count, true, 0);
+  }
+
+  /**
+   * The same, whoever has the port: where packets go once several shards have it. Connections are
+   * made where this says, so that a port can have some of each shard.
+   */
+  spreadFlow(
+    protocol: number,
+    source: IpAddress,
+    sourcePort: number,
+    destination: IpAddress,
+    destinationPort: number,
+  ): number {
+    const count = this.#setFlow(source, sourcePort, destination, destinationPort);
+    return this.#spread(count === 1 ? 4 : 6, protocol, count, true, 0, NOBODY);
+  }
+
+  /** @returns the words of each address */
+  #setFlow(
+    source: IpAddress,
+    sourcePort: number,
+    destination: IpAddress,
+    destinationPort: number,
+  ): number {
+    const words = this.#words;
+    let count = 1;
+    if (typeof source === "number") {
+      words[0] = source;
+      words[1] = destination as number;
+    } else {
+      count = source.length;
+      const other = destination as readonly number[];
+      for (let word = 0; word < count; word++) {
+        words[word] = source[word];
+        words[count + word] = other[word];
+      }
+    }
+    words[2 * count] = sourcePort << 16 | destinationPort;
+    return count;
+  }
+
+  /**
+   * The shard that has a port, for what shards send to their own host.
+   *
+   * @param hash what chooses where several have it
+   * @returns {@linkcode NOBODY} where none has
+   */
+  portShard(protocol: number, port: number, hash: number): number {
+    const ports = this.#ports;
+    if (ports === null) return NOBODY;
+    const holder = ports.holderOf(protocol, port);
+    return holder === SEVERAL ? ports.choose(protocol, port, hash) : holder;
+  }
+
+  /** Whether any shard but one has a port. */
+  isHeldBeside(shard: number, protocol: number, port: number): boolean {
+    const holder = this.#ports === null ? NOBODY : this.#ports.holderOf(protocol, port);
+    return holder !== NOBODY && holder !== shard;
+  }
+
+  /** Which shard has raw sockets for a protocol: see {@linkcode PortHolders.rawHolderOf}. */
+  rawHolderOf(protocol: number): number {
+    return this.#ports === null ? NOBODY : this.#ports.rawHolderOf(protocol);
   }
 
   #shardOf(hash: number): number {
@@ -174,15 +267,21 @@ export class FlowDirector {
 
   #directIpv4(packets: PacketBytes, at: number, length: number): number {
     if (ipv4.check(packets, at, length) !== Fault.NONE) return 0;
-    if (ipv4.isToGroup(packets, at)) return EVERY_SHARD;
+    const destination = ipv4.destination(packets, at);
+    if (ipv4.isToGroup(packets, at) || destination === IPV4_BROADCAST) return EVERY_SHARD;
+    if (ipv4.isFragment(packets, at)) return EVERY_SHARD;
     const words = this.#words;
     words[0] = ipv4.source(packets, at);
-    words[1] = ipv4.destination(packets, at);
+    words[1] = destination;
     const header = ipv4.headerBytes(packets, at);
     const total = ipv4.totalLength(packets, at);
     const protocol = ipv4.protocol(packets, at);
-    const hasPorts = !ipv4.isFragment(packets, at) && total - header >= 4 && isPorted(protocol);
-    words[2] = hasPorts ? packets.view.getInt32(at + header) : 0;
+    const hasPorts = total - header >= PORTS_BYTES && isPorted(protocol);
+    if (hasPorts) words[2] = packets.view.getInt32(at + header);
+    else if (protocol === Protocol.ICMPV4 && total > header) {
+      const type = packets.view.getUint8(at + header);
+      if (type !== icmpv4.Type.ECHO && type !== icmpv4.Type.TIMESTAMP) return EVERY_SHARD;
+    } else if (protocol === Protocol.IGMP) return EVERY_SHARD;
     return this.#decide(4, protocol, 1, hasPorts, total);
   }
 
@@ -191,24 +290,23 @@ export class FlowDirector {
     if (ipv6.isToGroup(packets, at)) return EVERY_SHARD;
     const chain = this.#chain;
     if (walk(packets, at, chain) !== Fault.NONE) return 0;
+    if (chain.isFragment) return EVERY_SHARD;
     const words = this.#words;
     for (let word = 0; word < 4; word++) {
       words[word] = ipv6.sourceWord(packets, at, word);
       words[4 + word] = ipv6.destinationWord(packets, at, word);
     }
-    const { protocol, isFragment, payloadAt, payloadBytes } = chain;
-    const hasPorts = !isFragment && payloadBytes >= 4 && isPorted(protocol);
-    words[8] = hasPorts ? packets.view.getInt32(payloadAt) : 0;
-    if (protocol === Protocol.ICMPV6 && !isFragment && payloadBytes > 0) {
-      const type = packets.view.getUint8(payloadAt);
-      // Neighbour discovery: every shard has its own caches of the same neighbours.
-      if (type >= FIRST_NEIGHBOUR_TYPE && type <= LAST_NEIGHBOUR_TYPE) return EVERY_SHARD;
+    const { protocol, payloadAt, payloadBytes } = chain;
+    const hasPorts = payloadBytes >= PORTS_BYTES && isPorted(protocol);
+    if (hasPorts) words[8] = packets.view.getInt32(payloadAt);
+    else if (protocol === Protocol.ICMPV6 && payloadBytes > 0) {
+      if (packets.view.getUint8(payloadAt) !== icmpv6.Type.ECHO_REQUEST) return EVERY_SHARD;
     }
     const total = ipv6.HEADER_BYTES + ipv6.payloadLength(packets, at);
     return this.#decide(6, protocol, 4, hasPorts, total);
   }
 
-  /** Asks the rule, and else the table. */
+  /** Asks who has the port, and spreads what nobody has alone. */
   #decide(
     version: number,
     protocol: number,
@@ -217,10 +315,49 @@ export class FlowDirector {
     length: number,
   ): number {
     const words = this.#words;
-    const hash = this.#hash.hash(words, 2 * addressWords + (hasPorts ? 1 : 0));
-    if (this.#rule === null) return this.#shardOf(hash);
-    const ports = words[2 * addressWords];
-    const steering = this.#ask(this.#rule, {
+    const ports = this.#ports;
+    const port = hasPorts ? words[2 * addressWords] & 0xffff : 0;
+    const holder = hasPorts && ports !== null ? ports.holderOf(protocol, port) : NOBODY;
+    if (holder >= 0) return holder;
+    if (ports !== null && !isKnown(protocol)) {
+      const raw = ports.rawHolderOf(protocol);
+      if (raw !== NOBODY) return raw === SEVERAL ? EVERY_SHARD : raw;
+    }
+    return this.#spread(version, protocol, addressWords, hasPorts, length, holder);
+  }
+
+  /** Asks the rule, then several holders of the port, and else the table. */
+  #spread(
+    version: number,
+    protocol: number,
+    addressWords: number,
+    hasPorts: boolean,
+    length: number,
+    holder: number,
+  ): number {
+    const ports = this.#ports;
+    const hash = this.#hash.hash(this.#words, 2 * addressWords + (hasPorts ? 1 : 0));
+    if (this.#rule !== null) {
+      const steering = this.#askRule(version, protocol, addressWords, hasPorts, hash, length);
+      if (steering >= 0) return steering;
+    }
+    const chosen = holder === SEVERAL && ports !== null
+      ? ports.choose(protocol, this.#words[2 * addressWords] & 0xffff, hash)
+      : NOBODY;
+    return chosen >= 0 ? chosen : this.#shardOf(hash);
+  }
+
+  #askRule(
+    version: number,
+    protocol: number,
+    addressWords: number,
+    hasPorts: boolean,
+    hash: number,
+    length: number,
+  ): number {
+    const words = this.#words;
+    const ports = hasPorts ? words[2 * addressWords] : 0;
+    return this.#ask(this.#rule!, {
       version,
       protocol,
       source: [...words.subarray(0, addressWords)],
@@ -230,7 +367,6 @@ export class FlowDirector {
       hash: hash >>> 0,
       length,
     });
-    return steering < 0 ? this.#shardOf(hash) : steering;
   }
 
   /** @returns the shard that the rule names, or -1 */
@@ -250,8 +386,13 @@ export class FlowDirector {
 
 /** The first bit on the wire of an address of Ethernet: it is a group's. */
 const GROUP_BIT = 1;
-const FIRST_NEIGHBOUR_TYPE = 133;
-const LAST_NEIGHBOUR_TYPE = 137;
+/** Both ports stand at the front of a header. */
+const PORTS_BYTES = 4;
+
+/** Whether its packets have shards of their own, whoever looks at them besides. */
+function isKnown(protocol: number): boolean {
+  return isPorted(protocol) || protocol === Protocol.ICMPV4 || protocol === Protocol.ICMPV6;
+}
 
 function isPorted(protocol: number): boolean {
   return protocol === Protocol.TCP || protocol === Protocol.UDP;

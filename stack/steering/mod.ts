@@ -14,4 +14,6 @@ export {
   type Steering,
   type SteeringRule,
 } from "./flow_director.ts";
+export { NOBODY, type PortClaims, type PortHolders, SEVERAL } from "./port_holders.ts";
+export { StackShard, type StackShardParts } from "./stack_shard.ts";
 export { KEY_BYTES, MAXIMUM_INPUT_WORDS, ToeplitzHash, VERIFICATION_KEY } from "./toeplitz.ts";

@@ -174,7 +174,7 @@ function answerOldSegment(connection: Connection, segment: Segment): void {
 }
 
 /** Acknowledges what was dropped, not too often. RFC 5961 section 7. */
-export function challenge(connection: Connection): void {
+function challenge(connection: Connection): void {
   const { context } = connection;
   // RFC 5961 section 7 (SHOULD): a limit, so that two ends do not answer each other for ever.
   if (connection.wasChallenged(context.settings.challengeInterval) || !context.challenges.take()) {

@@ -186,7 +186,7 @@ export class Connection extends ConnectionRecord
     );
     this.lastAcknowledgmentSent = acknowledgment;
     this.bits &= ~(Bit.ECN_HANDSHAKE | Bit.ACKNOWLEDGMENT_DUE);
-    receiver.onAcknowledgmentSent();
+    receiver.onAcknowledgmentSent(bytes > 0);
     return result;
   }
 

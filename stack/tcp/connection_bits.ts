@@ -53,4 +53,6 @@ export const Bit = {
   QUEUED: 1 << 25,
   /** It is to settle once everything that has arrived is dealt with. */
   OWING: 1 << 26,
+  /** Its path takes less than the shortest full segment: IP takes segments apart. */
+  NARROW: 1 << 27,
 } as const;

@@ -8,6 +8,7 @@ import type { Environment } from "../environment.ts";
 import type { AddressTable, InterfaceTable } from "../iface/types.ts";
 import type { Flow, IpOutput, PathFeedback } from "../ip/types.ts";
 import type { Counters } from "../statistics.ts";
+import type { StackShard } from "../steering/stack_shard.ts";
 import type { TransportPorts } from "../transport_ports.ts";
 import type { ChallengeLimit } from "./challenge.ts";
 import type { Configuration } from "./configuration.ts";
@@ -47,6 +48,8 @@ export interface TcpContext {
   readonly interfaces: InterfaceTable;
   readonly addresses: AddressTable;
   readonly parts: PartFactory;
+  /** Which of several shards of a host the stack is; null where it is all of it. */
+  readonly shard: StackShard | null;
   readonly table: EntryTable;
   readonly listeners: ListenerTable;
   readonly ports: TransportPorts;

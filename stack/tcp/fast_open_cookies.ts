@@ -12,7 +12,7 @@ import { KEY_WORDS, KeyedHash } from "../keyed_hash.ts";
 import { putFlow } from "./secrets.ts";
 
 /** The bytes of a cookie. RFC 7413 section 4.1.1: 4 to 16. */
-export const COOKIE_BYTES = 8;
+const COOKIE_BYTES = 8;
 
 const WORDS = 8;
 const KEY_BYTES = 4 * KEY_WORDS;
@@ -32,18 +32,26 @@ export type CookieVerdict = typeof CookieVerdict[keyof typeof CookieVerdict];
 export class FastOpenCookies {
   readonly #environment: Environment;
   readonly #keyLife: number;
+  readonly #secret: KeyedHash | null;
   readonly #words = new Int32Array(WORDS);
   readonly #cookie = new Uint8Array(COOKIE_BYTES);
   #key: Int32Array;
   #hash: KeyedHash;
   #previous: KeyedHash | null = null;
   #changesAt: number;
+  /** How often the key has changed. */
+  #changes = 0;
 
-  /** @param keyLife microseconds until the key changes */
-  constructor(environment: Environment, keyLife: number) {
+  /**
+   * @param keyLife microseconds until the key changes
+   * @param secret what the keys are made from, as stacks do that answer for the same address; they
+   * are drawn where it is null
+   */
+  constructor(environment: Environment, keyLife: number, secret: readonly number[] | null) {
     this.#environment = environment;
     this.#keyLife = keyLife;
-    this.#key = this.#drawKey();
+    this.#secret = secret === null ? null : new KeyedHash(secret);
+    this.#key = this.#newKey(0);
     this.#hash = new KeyedHash(this.#key);
     this.#changesAt = environment.now + keyLife;
   }
@@ -111,16 +119,24 @@ export class FastOpenCookies {
   #rotate(): void {
     const { now } = this.#environment;
     if (now < this.#changesAt) return;
+    const passed = 1 + Math.floor((now - this.#changesAt) / this.#keyLife);
+    this.#changes += passed;
     // After two lives without anybody asking, nothing of the old one is good any more.
-    this.#previous = now < this.#changesAt + this.#keyLife ? this.#hash : null;
-    this.#key = this.#drawKey();
+    this.#previous = passed === 1 ? this.#hash : null;
+    this.#key = this.#newKey(this.#changes);
     this.#hash = new KeyedHash(this.#key);
-    this.#changesAt = now + this.#keyLife;
+    // Those who have one secret change their keys together, whenever they are asked.
+    const isAlone = this.#secret === null;
+    this.#changesAt = isAlone ? now + this.#keyLife : this.#changesAt + passed * this.#keyLife;
   }
 
-  #drawKey(): Int32Array {
+  #newKey(number: number): Int32Array {
     const { random } = this.#environment;
-    return Int32Array.from({ length: KEY_WORDS }, () => random.uint32());
+    const secret = this.#secret;
+    if (secret === null) return Int32Array.from({ length: KEY_WORDS }, () => random.uint32());
+    return Int32Array.from({ length: KEY_WORDS }, (_, word) => {
+      return secret.hash(Int32Array.of(number, word), 2);
+    });
   }
 }
 

@@ -25,6 +25,8 @@ export class Listener implements HalfOpenOwner {
   configuration: Configuration;
   /** Whether it takes connections of IPv4 beside those of IPv6. */
   readonly isDual: boolean;
+  /** Whether it stands for a listener of another shard of the host. */
+  isMirror = false;
   halfOpen = 0;
   backlog = 0;
   /** Connections with data that are not confirmed: RFC 7413. */

@@ -51,7 +51,8 @@ export class ListenerTable {
 
   /**
    * Finds who listens: whoever names the address comes before whoever takes any, and whoever is
-   * bound to the interface before who is not. Among equals, the flow's hash decides.
+   * bound to the interface before who is not; among equals whoever listens for itself comes before
+   * who stands for another shard's listener, and then the flow's hash decides.
    *
    * @param flow the ends of a segment that arrived
    * @param arrivedBy the interface that it came in by
@@ -82,12 +83,12 @@ export class ListenerTable {
 
 /** How well a listener suits: 0 not at all. */
 function scoreOf(listener: Listener, local: IpAddress, arrivedBy: number): number {
-  const { flow, configuration, isDual } = listener;
+  const { flow, configuration, isDual, isMirror } = listener;
   const device = configuration.device === 0 ? flow.scope : configuration.device;
   if (device !== 0 && device !== arrivedBy) return 0;
   const address = addressScore(flow.local, local, isDual);
   if (address === 0) return 0;
-  return address + (device === 0 ? 0 : 4);
+  return 2 * (address + (device === 0 ? 0 : 4)) + (isMirror ? 0 : 1);
 }
 
 function addressScore(bound: IpAddress, local: IpAddress, isDual: boolean): number {

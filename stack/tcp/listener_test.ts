@@ -240,8 +240,8 @@ Deno.test("when the queue is full, SYNs are answered by cookies, which become co
   script.inject("S seq 0 win 500 mss 1400 sackok wscale 3 ts 100 ecr 0");
   script.expect("S. seq 0 ack 1 sackok ecr 100");
   assertEquals([script.host.tcp.halfOpen, script.host.count("COOKIES_SENT")], [1, 1]);
-  // Somebody who does not know the cookie.
-  script.inject(". seq 1 ack 2 win 1000 ts 101 ecr 0");
+  // Somebody who knows neither the cookie nor its timestamp.
+  script.inject(". seq 1 ack 2 win 1000 ts 101 ecr 900000");
   script.expect("R seq 2");
   script.inject("P. seq 1 ack 1 win 1000 len 5 ts 101 ecr 0");
   const socket = listener.accept() as TcpSocket;
@@ -251,6 +251,29 @@ Deno.test("when the queue is full, SYNs are answered by cookies, which become co
   // 1400 is one of the sizes that cookies remember; options go off it.
   script.expect(". seq 1 len 1388");
   assertEquals(script.host.count("COOKIES_ACCEPTED"), 1);
+});
+
+Deno.test("what overtakes the segment with the cookie is dropped, and resets nothing", () => {
+  for (const stamps of [" ts 100 ecr 0", ""]) {
+    const script = new Script({ settings: { synCookies: "always" } });
+    const listener = script.listen();
+    script.inject(`S seq 0 win 500${stamps}`);
+    script.expect("S. seq 0 ack 1");
+    for (const flags of [".", "P.", "F."]) {
+      script.inject(`${flags} seq 11 ack 1 win 1000 len 10${stamps}`);
+      script.expectNothing();
+    }
+    assertEquals(listener.accept(), EAGAIN);
+    assertEquals(script.host.count("COOKIES_REFUSED"), 3);
+    script.inject(`. seq 1 ack 1 win 1000 len 10${stamps}`);
+    const socket = listener.accept() as TcpSocket;
+    assertEquals([socket.state, socket.available], [State.ESTABLISHED, 10]);
+    script.skip();
+    // Who cannot have got one is reset, as ever: a number that is too old, or not of today.
+    script.peerPort = 2;
+    script.inject(`. seq 11 ack ${0x20000000} win 1000 len 10${stamps}`);
+    script.expect(`R seq ${0x20000000}`);
+  }
 });
 
 Deno.test("without timestamps a cookie has no room for window scaling and SACK", () => {

@@ -126,7 +126,7 @@ export function sendSyn(connection: Connection): number {
   );
   if (isAnswer) {
     connection.lastAcknowledgmentSent = acknowledgment;
-    receiver.onAcknowledgmentSent();
+    receiver.onAcknowledgmentSent(false);
   }
   return result;
 }

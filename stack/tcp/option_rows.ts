@@ -91,7 +91,7 @@ function keptOff(level: number, name: number, bit: number, range = ANYTHING): Op
 const SWITCH_RANGE = [0, 1] as unknown as typeof ANYTHING;
 
 /** All of them. */
-export const OPTION_ROWS: readonly OptionRow[] = [
+const OPTION_ROWS: readonly OptionRow[] = [
   flag(SOL_SOCKET, SockOpt.SO_REUSEADDR, "reuseAddress"),
   flag(SOL_SOCKET, SockOpt.SO_REUSEPORT, "reusePort"),
   flag(SOL_SOCKET, SockOpt.SO_KEEPALIVE, "keepAlive"),

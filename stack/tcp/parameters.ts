@@ -7,6 +7,7 @@
 import { PathMtuDiscovery } from "../option_names.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Connection } from "./connection.ts";
+import { Bit } from "./connection_bits.ts";
 import type { SegmentWriter } from "./writer.ts";
 
 /** The two bits of ECN are TCP's own matter. */
@@ -15,7 +16,7 @@ const FLOW_LABEL_SHIFT = 12;
 
 /** Fills in the parameters of a connection's next segment. */
 export function putParameters(connection: Connection): void {
-  const { configuration, context, flow, timestampOffset } = connection;
+  const { configuration, context, flow, timestampOffset, bits } = connection;
   putConfigured(
     context.writer,
     configuration,
@@ -23,6 +24,7 @@ export function putParameters(connection: Connection): void {
     // RFC 6437 section 3 (SHOULD): a label for each flow, which nobody can guess.
     timestampOffset >>> FLOW_LABEL_SHIFT,
   );
+  if ((bits & Bit.NARROW) !== 0) context.writer.parameters.fragmentation = "allowed";
 }
 
 /** Fills in what a socket's options say. */

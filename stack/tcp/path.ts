@@ -15,7 +15,10 @@ import type { TcpContext } from "./context.ts";
 /** RFC 9293 section 3.7.1 (MUST-15): the peer's MSS, where it does not say. */
 export const DEFAULT_SEGMENT_IPV4 = 536;
 export const DEFAULT_SEGMENT_IPV6 = 1220;
-/** No peer, and no path, makes segments shorter: they would hardly carry more than headers. */
+/**
+ * No peer, and no path, makes segments shorter: they would hardly carry more than headers. Where a
+ * path of IPv4 takes less, IP takes them apart.
+ */
 export const MINIMUM_SEGMENT = 64;
 
 const IPV4_HEADER_BYTES = 20;
@@ -77,8 +80,11 @@ export function updateLimits(connection: Connection): void {
   );
   const before = connection.payloadBase;
   connection.payloadBase = Math.max(segment, MINIMUM_SEGMENT) - options;
+  const isNarrow = path.mtu - headers < MINIMUM_SEGMENT;
+  if (isNarrow) connection.bits |= Bit.NARROW;
+  else connection.bits &= ~Bit.NARROW;
   const most = Math.min(path.offloadBytes, MAXIMUM_PACKET);
-  connection.offloadBase = most > path.mtu ? most - headers - options : 0;
+  connection.offloadBase = most > path.mtu && !isNarrow ? most - headers - options : 0;
   if (before !== 0 && before !== connection.payloadBase) connection.bits |= Bit.PATH_CHANGED;
 }
 

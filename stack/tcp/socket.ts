@@ -11,6 +11,7 @@ import { isAny, isMulticast } from "../ip/addresses.ts";
 import { Flow, type IpAddress } from "../ip/types.ts";
 import { Ready, type StreamStackSocket, type UserMemory } from "../socket.ts";
 import type { PortCheck } from "../transport_ports.ts";
+import { Protocol } from "../wire/numbers.ts";
 import { abort, close, closeWrite, end } from "./closing.ts";
 import type { Connection } from "./connection.ts";
 import { Bit } from "./connection_bits.ts";
@@ -97,7 +98,7 @@ export class TcpSocket extends SocketBase implements StreamStackSocket {
       );
     if (binding < 0) return binding;
     flow.localPort = ports.port(binding);
-    const minimumSequence = this.makeWay(flow);
+    const minimumSequence = this.isAnswered(flow) ? this.makeWay(flow) : undefined;
     if (minimumSequence === undefined) {
       ports.release(binding);
       return -Errno.EADDRNOTAVAIL;
@@ -157,15 +158,31 @@ export class TcpSocket extends SocketBase implements StreamStackSocket {
     return fastOpenNoCookie || fastOpenCache.cookie(remote) !== null;
   }
 
-  /** Tells which ports already have a connection to where a flow leads. */
+  /**
+   * Tells which ports already have a connection to where a flow leads, or would have its answers go
+   * to another shard.
+   */
   private portCheck(flow: Flow): PortCheck {
-    const { table } = this.context;
+    const { table, shard } = this.context;
+    const { local, remote, remotePort, path } = flow;
+    const isSpread = shard !== null && path !== null && !path.isLocal;
     return {
       isTaken: (port: number): boolean => {
         flow.localPort = port;
-        return table.find(flow) !== null;
+        if (table.find(flow) !== null) return true;
+        return isSpread && shard.index !==
+            shard.director.spreadFlow(Protocol.TCP, remote, remotePort, local, port);
       },
     };
+  }
+
+  /** Whether answers come here: with a port that was bound before they may be another shard's. */
+  private isAnswered({ local, localPort, remote, remotePort, path }: Flow): boolean {
+    const { shard } = this.context;
+    // A port that was chosen for the connection was chosen so that they do.
+    if (shard === null || this.binding < 0 || path !== null && path.isLocal) return true;
+    const { director, index } = shard;
+    return director.directFlow(Protocol.TCP, remote, remotePort, local, localPort) === index;
   }
 
   /**
@@ -205,6 +222,7 @@ export class TcpSocket extends SocketBase implements StreamStackSocket {
     const listener = new Listener(context, flow, configuration, isDual, this.binding);
     listener.backlog = most;
     listener.owner = this;
+    listener.isMirror = context.shard !== null && context.shard.tcpPorts.isSuspended;
     context.listeners.add(listener);
     this.become(listener);
     return 0;
@@ -247,7 +265,7 @@ export class TcpSocket extends SocketBase implements StreamStackSocket {
     const result = launch(connection);
     if (result < 0) connection.failure = -result;
     connection.settleCall();
-    return taken;
+    return taken === 0 && bytes > 0 ? -Errno.EAGAIN : taken;
   }
 
   /** See `StreamStackSocket`. */

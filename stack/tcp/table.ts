@@ -9,7 +9,13 @@ import type { SipKey } from "../../ring/abi/sip_hash.ts";
 import type { Environment } from "../environment.ts";
 import type { Flow, IcmpError, IpAddress } from "../ip/types.ts";
 import { randomTableKey } from "../random.ts";
-import { IPV4_FLOW_WORDS, IPV6_FLOW_WORDS, KeyTable } from "../tables/mod.ts";
+import {
+  IPV4_FLOW_WORDS,
+  IPV6_FLOW_WORDS,
+  KeyTable,
+  setIpv4Flow,
+  setIpv6Flow,
+} from "../tables/mod.ts";
 import { Protocol } from "../wire/numbers.ts";
 import type { Segment } from "./types.ts";
 
@@ -78,12 +84,9 @@ export class EntryTable {
    * @param ports the local one in the upper half
    */
   find4(local: number, remote: number, ports: number): Entry | null {
-    const key = this.#key4;
-    key[0] = local;
-    key[1] = remote;
-    key[2] = ports;
-    key[3] = Protocol.TCP;
     if (this.#ipv4 === null) return null;
+    const key = this.#key4;
+    setIpv4Flow(key, local, remote, ports, Protocol.TCP, 0);
     const slot = this.#ipv4.lookup(key);
     return slot === NONE ? null : this.#entries[slot];
   }
@@ -100,7 +103,9 @@ export class EntryTable {
     scope: number,
   ): Entry | null {
     if (this.#ipv6 === null) return null;
-    const slot = this.#ipv6.lookup(this.#setKey6(local, remote, ports, scope));
+    const key = this.#key6;
+    setIpv6Flow(key, local, remote, ports, Protocol.TCP, scope);
+    const slot = this.#ipv6.lookup(key);
     return slot === NONE ? null : this.#entries[slot];
   }
 
@@ -189,40 +194,22 @@ export class EntryTable {
     const ports = flow.localPort << 16 | flow.remotePort;
     const { local, remote } = flow;
     if (typeof remote !== "number") {
-      const key = this.#setKey6(local as readonly number[], remote, ports, scopeOf(flow));
+      const key = this.#key6;
+      setIpv6Flow(key, local as readonly number[], remote, ports, Protocol.TCP, scopeOf(flow));
       return { table: this.#ipv6 ??= this.#table(IPV6_FLOW_WORDS, this.#keys[1]), key };
     }
     const key = this.#key4;
-    key[0] = local as number;
-    key[1] = remote;
-    key[2] = ports;
-    key[3] = Protocol.TCP;
+    setIpv4Flow(key, local as number, remote, ports, Protocol.TCP, 0);
     return { table: this.#ipv4 ??= this.#table(IPV4_FLOW_WORDS, this.#keys[0]), key };
   }
 
   #table(keyWords: number, hashKey: SipKey): KeyTable {
     return new KeyTable({ capacity: this.capacity, keyWords, hashKey });
   }
-
-  #setKey6(
-    local: readonly number[],
-    remote: readonly number[],
-    ports: number,
-    scope: number,
-  ): Int32Array {
-    const key = this.#key6;
-    for (let word = 0; word < 4; word++) {
-      key[word] = local[word];
-      key[4 + word] = remote[word];
-    }
-    key[8] = ports;
-    key[9] = scope << 8 | Protocol.TCP;
-    return key;
-  }
 }
 
 /** The interface that a flow's addresses belong to: 0 but for those of the link (RFC 4007). */
-export function scopeOf(flow: Flow): number {
+function scopeOf(flow: Flow): number {
   return isLinkLocal(flow.remote) || isLinkLocal(flow.local) ? flow.scope : 0;
 }
 

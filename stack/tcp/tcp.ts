@@ -17,6 +17,7 @@ import type { AddressTable, InterfaceTable } from "../iface/types.ts";
 import { PacketFlag } from "../packet_table.ts";
 import { randomTableKey } from "../random.ts";
 import type { Counters } from "../statistics.ts";
+import type { StackShard } from "../steering/stack_shard.ts";
 import { TransportPorts } from "../transport_ports.ts";
 import { IPV4_BROADCAST, isIpv4Multicast, isIpv6Multicast } from "../wire/addresses.ts";
 import { Protocol } from "../wire/numbers.ts";
@@ -58,6 +59,8 @@ export interface TcpParts {
   readonly addresses: AddressTable;
   /** Makes the halves of connections. */
   readonly halves: PartFactory;
+  /** Which of several shards of a host the stack is; null, or missing, where it is all of it. */
+  readonly shard?: StackShard | null;
 }
 
 /** TCP of one stack. */
@@ -71,6 +74,7 @@ export class Tcp implements TransportProtocol, TcpContext {
   readonly interfaces: InterfaceTable;
   readonly addresses: AddressTable;
   readonly parts: PartFactory;
+  readonly shard: StackShard | null;
   readonly table: EntryTable;
   readonly listeners: ListenerTable;
   readonly ports: TransportPorts;
@@ -105,6 +109,7 @@ export class Tcp implements TransportProtocol, TcpContext {
     this.interfaces = parts.interfaces;
     this.addresses = parts.addresses;
     this.parts = parts.halves;
+    this.shard = parts.shard ?? null;
     const { random } = environment;
     const { connections, halfOpen, timeWaits } = settings;
     this.table = new EntryTable(environment, connections + halfOpen + timeWaits);
@@ -115,13 +120,15 @@ export class Tcp implements TransportProtocol, TcpContext {
       random,
       firstEphemeral: settings.firstEphemeralPort,
       lastEphemeral: settings.lastEphemeralPort,
+      claims: this.shard?.tcpPorts,
     });
     this.secrets = new Secrets(environment);
     this.writer = new SegmentWriter(environment, output, counters);
     this.challenges = new ChallengeLimit(environment, settings.challengesPerSecond);
     this.synCookies = new SynCookies(environment);
-    this.fastOpenCookies = new FastOpenCookies(environment, settings.fastOpenKeyLife);
-    const { fastOpenCache, fastOpenBlackhole } = settings;
+    const { fastOpenCache, fastOpenBlackhole, fastOpenKeyLife } = settings;
+    const fastOpenSecret = this.shard?.fastOpenSecret ?? null;
+    this.fastOpenCookies = new FastOpenCookies(environment, fastOpenKeyLife, fastOpenSecret);
     this.fastOpenCache = new FastOpenCache(environment, fastOpenCache, fastOpenBlackhole);
     this.timeWaits = new TimeWaits(this, (segment, minimum) => this.#toListener(segment, minimum));
     this.defaults = new Configuration(settings);

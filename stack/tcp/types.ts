@@ -200,7 +200,7 @@ export interface SenderPart {
    * Takes bytes, as far as there is room, and sends what may be sent.
    *
    * @param flags `MSG_MORE`, `MSG_OOB`, `MSG_EOR`
-   * @returns how many; 0 when the buffer is full, or `-ENOBUFS`
+   * @returns how many; 0 when the buffer is full, or no packet is free; or `-EPIPE`
    */
   write(memory: UserMemory, at: number, bytes: number, flags: number): number;
   /** Puts a FIN behind the last byte, and sends what may be sent. */
@@ -311,8 +311,12 @@ export interface ReceiverPart {
   readonly optionBytes: number;
   /** Adds SACK blocks, and counters of accurate ECN, to the options of the segment that leaves. */
   addOptions(options: TcpOptions): void;
-  /** A segment with the newest acknowledgment has left: nothing need be acknowledged any more. */
-  onAcknowledgmentSent(): void;
+  /**
+   * A segment with the newest acknowledgment has left: nothing need be acknowledged any more.
+   *
+   * @param hasData whether it has payload
+   */
+  onAcknowledgmentSent(hasData: boolean): void;
   /**
    * Hands over bytes; the window grows, and is announced where that is worth a segment.
    *

@@ -12,7 +12,7 @@ import * as ipv6 from "../wire/ipv6.ts";
 import * as udp from "../wire/udp.ts";
 
 /** Linux' `UDP_GRO_CNT_MAX`: so many datagrams are received as one. */
-export const MAXIMUM_COALESCED = 64;
+const MAXIMUM_COALESCED = 64;
 /** And so many bytes. */
 const MAXIMUM_BYTES = 65507;
 const IPV6_ADDRESSES_BYTES = 32;

@@ -34,4 +34,6 @@ export const UdpCounter = {
   DROPPED_NO_PACKET: 14,
   /** IP had no room for what was sent; the sender is not told, as on Linux. */
   DROPPED_SEND: 15,
+  /** Datagrams of this stack to the host itself that went on to the shard that has their port. */
+  HANDED_OVER: 16,
 } as const;

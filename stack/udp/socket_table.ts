@@ -16,14 +16,21 @@ import { hashWords, type SipKey } from "../../ring/abi/sip_hash.ts";
 import { Slot } from "../datagram/option_rows.ts";
 import { isAny } from "../ip/addresses.ts";
 import type { IpAddress } from "../ip/types.ts";
-import { IPV4_FLOW_WORDS, IPV6_FLOW_WORDS, KeyTable, setIpv4Flow } from "../tables/mod.ts";
+import {
+  IPV4_FLOW_WORDS,
+  IPV6_FLOW_WORDS,
+  KeyTable,
+  setIpv4Flow,
+  setIpv6Flow,
+} from "../tables/mod.ts";
+import { IPV6_ANY } from "../wire/addresses.ts";
 import type { UdpSocket } from "./udp_socket.ts";
 
 const NONE = -1;
 const IPV4 = 1;
 const IPV6 = 2;
-/** Protocol and scope share a word of a key; the protocol is always the same one. */
-const SCOPE_SHIFT = 8;
+/** All keys of a table are of one protocol, which need not be told. */
+const PROTOCOL = 0;
 
 /** What is known of a key: how much there is to look for. */
 const KINDS = 6;
@@ -191,8 +198,9 @@ export class UdpSocketTable {
       if (counts[kind] === 0) continue;
       const [isScoped, level] = [(kind & 1) === 0, kind >> 1];
       const device = isScoped ? scope : 0;
-      if (level === 0) setIpv4Flow(key, local, localPort, remote, remotePort, 0, device);
-      else setIpv4Flow(key, level === 1 ? local : 0, localPort, 0, 0, 0, device);
+      const near = level === 2 ? 0 : local;
+      if (level > 0) setIpv4Flow(key, near, 0, localPort << 16, PROTOCOL, device);
+      else setIpv4Flow(key, near, remote, localPort << 16 | remotePort, PROTOCOL, device);
       const group = this.#four.find(key);
       if (group !== undefined) return group;
     }
@@ -231,13 +239,9 @@ export class UdpSocketTable {
     remotePort: number,
     scope: number,
   ): void {
-    const key = this.#key;
-    for (let word = 0; word < 4; word++) {
-      key[word] = local === null ? 0 : (local as readonly number[])[word];
-      key[4 + word] = remote === null ? 0 : (remote as readonly number[])[word];
-    }
-    key[8] = localPort << 16 | remotePort;
-    key[9] = scope << SCOPE_SHIFT;
+    const near = (local ?? IPV6_ANY) as readonly number[];
+    const far = (remote ?? IPV6_ANY) as readonly number[];
+    setIpv6Flow(this.#key, near, far, localPort << 16 | remotePort, PROTOCOL, scope);
   }
 
   #keyOf(socket: UdpSocket, family: number): Int32Array {
@@ -249,9 +253,9 @@ export class UdpSocketTable {
       return this.#key;
     }
     const near = isBound ? local as number : 0;
-    if (socket.isConnected) {
-      setIpv4Flow(this.#key, near, localPort, remote as number, remotePort, 0, scope);
-    } else setIpv4Flow(this.#key, near, localPort, 0, 0, 0, scope);
+    const far = socket.isConnected ? remote as number : 0;
+    const ports = localPort << 16 | (socket.isConnected ? remotePort : 0);
+    setIpv4Flow(this.#key, near, far, ports, PROTOCOL, scope);
     return this.#key;
   }
 

@@ -64,6 +64,7 @@ export class Udp implements TransportProtocol {
       random,
       firstEphemeral,
       lastEphemeral,
+      claims: context.shard?.udpPorts,
     });
     this.#table = table;
     const onClose = () => {
@@ -104,9 +105,25 @@ export class Udp implements TransportProtocol {
     const verified = this.#verify(packet, header, source, destination, socket);
     if (verified !== Fault.NONE) return this.#drop(packet, counterOf(verified));
     if (socket !== undefined) return this.#deliver(socket, packet, header);
+    if (this.#context.shard !== null && this.#handOver(packet, from, to)) return;
     // RFC 1122 section 4.1.3.1 (SHOULD): who sends to a port where nobody listens is told so.
     this.#icmp.portUnreachable(packet);
     this.#drop(packet, UdpCounter.DROPPED_NO_SOCKET);
+  }
+
+  /**
+   * Hands on what this stack sent to the host itself, but not to one of its own sockets.
+   *
+   * @returns false where no other shard has the port
+   */
+  #handOver(packet: number, from: number, to: number): boolean {
+    const { shard, environment: { packets } } = this.#context;
+    if (shard === null || (packets.flags[packet] & PacketFlag.LOOPED) === 0) return false;
+    const holder = shard.director.portShard(Protocol.UDP, to, from);
+    if (holder < 0 || holder === shard.index) return false;
+    this.#counters.add(UdpCounter.HANDED_OVER);
+    shard.handOver(holder, packet);
+    return true;
   }
 
   #isForEverybody(packet: number, destination: IpAddress): boolean {

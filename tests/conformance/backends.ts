@@ -26,7 +26,7 @@ export interface Backend {
   /** The name in front of its tests. */
   readonly name: string;
   /** What a capability on it is asked for with. */
-  readonly request: Pick<CapabilityRequest, "backend" | "worker" | "ring">;
+  readonly request: Pick<CapabilityRequest, "backend" | "worker" | "ring" | "stack">;
   /** Whether opening one takes so long that behaviours share it where they can. */
   readonly isShared?: boolean;
   /** Strangers on its network; without it, those are Deno's own sockets. */

@@ -128,13 +128,25 @@ const STACK_DEVIATIONS: Readonly<Record<string, Deviation>> = {
   "ref() undoes unref()": { why: "no other process is on its network" },
 };
 
-function stack(name: string, worker: boolean): Backend {
+const OWN_BACKLOG: Deviation = {
+  why: "each shard has a backlog of its own: what fills one leaves room in the other",
+};
+
+/** What is different where strangers are on another shard. */
+const SHARD_DEVIATIONS: Readonly<Record<string, Deviation>> = {
+  ...STACK_DEVIATIONS,
+  "an aborted connect() rejects with the reason and leaves no socket": OWN_BACKLOG,
+  "connect() past its deadline rejects with TimedOut and leaves no socket": OWN_BACKLOG,
+  "CONNECT that is cancelled completes with ECANCELED": OWN_BACKLOG,
+};
+
+function stack(name: string, worker: boolean, shards = 1): Backend {
   return {
     name,
-    request: { backend: "stack", worker, ring: { arenaBytes: ARENA_BYTES } },
+    request: { backend: "stack", worker, ring: { arenaBytes: ARENA_BYTES }, stack: { shards } },
     isShared: worker,
     refusal: () => undefined,
-    deviations: STACK_DEVIATIONS,
+    deviations: shards === 1 ? STACK_DEVIATIONS : SHARD_DEVIATIONS,
     strangers,
     beside: (capability, request) => {
       const { plan, poison } = planOf(request.ring ?? {});
@@ -143,8 +155,13 @@ function stack(name: string, worker: boolean): Backend {
   };
 }
 
-/** The stack in the isolate of its program, and in a Worker. */
+/**
+ * The stack in the isolate of its program, and in a Worker; and two shards of one, where strangers
+ * are on the other shard, so that what they connect to is there as well.
+ */
 export const STACK_BACKENDS: readonly Backend[] = [
   stack("stack", false),
   stack("stack in a Worker", true),
+  stack("stack of two shards", false, 2),
+  stack("stack of two shards in Workers", true, 2),
 ];

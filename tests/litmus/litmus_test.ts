@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { PortTable } from "../../drivers/stack/shards/port_table.ts";
 import { type PacketPlan, PacketRing } from "../../ring/packet_ring.ts";
 import { NEAR_2_31, NEAR_2_32, ringAt } from "../support/ring.ts";
 import { scale, withSeed } from "../support/seed.ts";
@@ -45,6 +46,28 @@ Deno.test(
     assertNothingForbidden(findings);
   }),
 );
+
+for (const isBroken of [false, true]) {
+  Deno.test(
+    isBroken
+      ? "shards that have a port without a claim are caught having it together"
+      : "of two shards that do not share a port only one ever has it",
+    withSeed(async () => {
+      const findings = await runPair({
+        program: "claimPorts",
+        rounds: scale(1_000_000, 30_000_000),
+        sharedBytes: PortTable.allocate().byteLength,
+        isBroken,
+        limitMs: LIMIT_MS,
+      });
+      print(findings);
+      const violations = findings.flatMap((found) => found.violations);
+      assertEquals(violations.length > 0, isBroken, violations.join("\n"));
+      if (isBroken) return;
+      for (const { counts } of findings) assert(counts.refused > 0, "they never met");
+    }),
+  );
+}
 
 for (const [where, index] of [["2^31", NEAR_2_31], ["2^32", NEAR_2_32]] as const) {
   Deno.test(

@@ -7,6 +7,7 @@
 import { coherence, messagePassing, storeBuffering } from "./memory_programs.ts";
 import { popPackets, pushPackets } from "./packet_programs.ts";
 import type { Assignment, Findings } from "./participants.ts";
+import { claimPorts } from "./port_programs.ts";
 import { consume, produce } from "./ring_programs.ts";
 
 type Program = (assignment: Assignment) => Findings | Promise<Findings>;
@@ -15,6 +16,7 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
   storeBuffering,
   messagePassing,
   coherence,
+  claimPorts,
   ring: (assignment) => assignment.role === 0 ? produce(assignment) : consume(assignment),
   packets: (assignment) => assignment.role === 0 ? pushPackets(assignment) : popPackets(assignment),
 };

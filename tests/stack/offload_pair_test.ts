@@ -76,3 +76,16 @@ for (const [name, address] of [["IPv4", ADDRESSES[1]], ["IPv6", ADDRESSES_6[1]]]
     assert(offload.COALESCED > 50);
   });
 }
+
+for (const offload of [NO_SEGMENTATION, WHOLE]) {
+  const how = offload === WHOLE ? "with" : "without";
+  Deno.test(`a stream crosses a link too narrow for the shortest segments, ${how} offload`, () => {
+    const pair = new StackPair({ offload, mtu: 68 });
+    const { ip, tcp } = transfer(pair, ADDRESSES[1], 5000);
+    assert(ip.REASSEMBLED > 90, `${ip.REASSEMBLED} segments were put together`);
+    assertEquals(tcp.DROPPED_CHECKSUM, 0);
+    // IPv6 has longer ones.
+    const ofIpv4 = pair.frames.filter(({ bytes }) => bytes[12] === 0x08);
+    assert(ofIpv4.every(({ bytes }) => bytes.length <= 68 + 14));
+  });
+}

@@ -2,13 +2,9 @@ import { assert, assertEquals } from "@std/assert";
 import { Errno } from "../../ring/abi/errno.ts";
 import { PROFILES, sizesOf } from "../../stack/profiles.ts";
 import { StackTopology } from "../../stack/sim/stack_topology.ts";
-import {
-  Ready,
-  type SocketOwner,
-  type StreamStackSocket,
-  type UserMemory,
-} from "../../stack/socket.ts";
+import { Ready, type SocketOwner, type StreamStackSocket } from "../../stack/socket.ts";
 import type { Stack } from "../../stack/stack.ts";
+import { TestUserMemory } from "../support/stack/user_memory.ts";
 
 const PORT = 80;
 const SMALL_CONNECTIONS = 32;
@@ -19,31 +15,18 @@ const CHUNK = 4096;
 const PATIENCE_MS = 300_000;
 
 /** What a program of one stack reads and writes. */
-class Heap implements UserMemory {
-  readonly bytes = new Uint8Array(2 * CHUNK);
-  readonly #packets: Uint8Array<ArrayBufferLike>;
-
-  constructor(stack: Stack) {
-    this.#packets = stack.environment.arena.memory.bytes;
-  }
-
-  copyIn(packetAt: number, userAt: number, bytes: number): void {
-    this.#packets.set(this.bytes.subarray(userAt, userAt + bytes), packetAt);
-  }
-
-  copyOut(userAt: number, packetAt: number, bytes: number): void {
-    this.bytes.set(this.#packets.subarray(packetAt, packetAt + bytes), userAt);
-  }
+function heapOf(stack: Stack): TestUserMemory {
+  return new TestUserMemory(stack.environment.arena.memory, new Uint8Array(2 * CHUNK));
 }
 
 /** Echoes what comes, and closes when nothing more does. */
 class Echo implements SocketOwner {
   readonly #socket: StreamStackSocket;
-  readonly #heap: Heap;
+  readonly #heap: TestUserMemory;
   #held = 0;
   #at = 0;
 
-  constructor(socket: StreamStackSocket, heap: Heap) {
+  constructor(socket: StreamStackSocket, heap: TestUserMemory) {
     this.#socket = socket;
     this.#heap = heap;
     socket.owner = this;
@@ -78,10 +61,10 @@ class Asker implements SocketOwner {
   isOver = false;
   errno = 0;
   readonly #socket: StreamStackSocket;
-  readonly #heap: Heap;
+  readonly #heap: TestUserMemory;
   readonly #salt: number;
 
-  constructor(socket: StreamStackSocket, heap: Heap, salt: number) {
+  constructor(socket: StreamStackSocket, heap: TestUserMemory, salt: number) {
     this.#socket = socket;
     this.#heap = heap;
     this.#salt = salt;
@@ -144,7 +127,7 @@ Deno.test("a small stack serves 32 connections at once, and the next one when th
   net.link("small", "peer", { delayMs: 1 });
   net.build();
   const [small, peer] = [net.get("small"), net.get("peer")];
-  const echoes = new Heap(small.stack);
+  const echoes = heapOf(small.stack);
   const listener = socketOf(small.stack);
   listener.owner = {
     onReady(): void {
@@ -158,7 +141,7 @@ Deno.test("a small stack serves 32 connections at once, and the next one when th
   assertEquals(listener.bind(0, PORT, 0), 0);
   assertEquals(listener.listen(SMALL_CONNECTIONS), 0);
 
-  const heap = new Heap(peer.stack);
+  const heap = heapOf(peer.stack);
   const address = small.plan.ports[0].ipv4;
   const askers = Array.from({ length: SMALL_CONNECTIONS + 1 }, (_, nth) => {
     const socket = socketOf(peer.stack);
