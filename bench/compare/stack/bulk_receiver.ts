@@ -1,7 +1,7 @@
 /** The receiving side of a bulk transfer, as a Worker: posts the bytes that came in counted seconds. */
 /// <reference lib="deno.worker" />
 import { type PipeHandle, TcpEndpoint } from "../../../mod.ts";
-import { openStack, PORT, SERVER } from "./sides.ts";
+import { openStack, PORT, SERVER, WARM_UP_MS } from "./sides.ts";
 
 /** What it is started with. */
 interface BulkStart {
@@ -9,7 +9,6 @@ interface BulkStart {
   readonly seconds: number;
 }
 
-const WARM_UP_MS = 500;
 const LOOK_BYTES = 16 << 20;
 
 self.onmessage = async ({ data }: MessageEvent<BulkStart>) => {

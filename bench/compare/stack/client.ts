@@ -1,7 +1,6 @@
 /** What the clients of echoes share: the counted seconds, and the answers in them. */
 import { argument } from "../peers/arguments.ts";
-
-const WARM_UP_MS = 500;
+import { WARM_UP_MS } from "./sides.ts";
 
 /** How long is counted: `--seconds 2`. */
 export const SECONDS: number = Number(argument("seconds", "2"));
