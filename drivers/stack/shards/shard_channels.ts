@@ -72,8 +72,8 @@ export class ShardChannels {
     if (this.#failed.has(to)) throw failure(to);
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    this.#questions.set(id, { to, resolve, reject });
     this.#post({ from: this.#index, to, type: "question", id, request });
+    this.#questions.set(id, { to, resolve, reject });
     return await promise;
   }
 
@@ -94,7 +94,9 @@ export class ShardChannels {
 
   #post(envelope: Envelope): void {
     // Who has no channel to another shard has one to shard 0.
-    (this.#ports[envelope.to] ?? this.#ports[0])?.postMessage(envelope);
+    const port = this.#ports[envelope.to] ?? this.#ports[0] ?? null;
+    if (port === null) throw new Error(`stack: shard ${this.#index} has no channel yet`);
+    port.postMessage(envelope);
   }
 
   async #hear(envelope: Envelope): Promise<void> {

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import type { RingLetter } from "./messages.ts";
 import { ShardChannels } from "./shard_channels.ts";
@@ -48,4 +48,13 @@ Deno.test("a shard that has ended answers nothing, and nobody waits for it", asy
   await assertRejects(() => channels[1].ask(2, "what"), Error, "shard 2 has ended");
   assertEquals(await channels[1].ask(0, "what"), "0 to 1: what");
   for (const channel of channels) channel.close();
+});
+
+Deno.test("who has no channel yet says so, and does not wait", async () => {
+  const early = new ShardChannels(1, {
+    onLetter: () => {},
+    onQuestion: () => Promise.resolve(null),
+  });
+  await assertRejects(() => early.ask(0, "what"), Error, "shard 1 has no channel yet");
+  assertThrows(() => early.sendLetter(0, END), Error, "shard 1 has no channel yet");
 });

@@ -41,7 +41,6 @@ export class ShardWorkers {
         StackConnection.start(own, { index, count, steering, queues })
       ),
     );
-    await connect(workers.connections);
     const refusal = await workers.#begin(options);
     if (refusal === "") return workers;
     await workers.close();
@@ -97,6 +96,8 @@ export class ShardWorkers {
     const failures = await Promise.all(this.connections.map(({ started }) => started));
     const failure = failures.find((reason) => reason !== "");
     if (failure !== undefined) return failure;
+    // Deno hands a message to a Worker whether anybody there listens yet or not.
+    await connect(this.connections);
     try {
       for (const request of firstRequests(options)) await this.control(request);
     } catch (error) {
