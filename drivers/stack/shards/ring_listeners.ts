@@ -12,7 +12,7 @@ import type { Operation } from "../../machine/operation.ts";
 import { isWithin } from "../../machine/segments.ts";
 import type { StackFile } from "../file.ts";
 import { type StreamFile, StreamState } from "../stream.ts";
-import { ListenerSocket, type Mirrors } from "./listener_socket.ts";
+import { type Mirrors, OwnedListener } from "./owned_listener.ts";
 import {
   type ListenerDescription,
   M_FILE,
@@ -58,7 +58,7 @@ export interface ListeningRing extends Machine {
 interface Opening {
   readonly operation: Operation;
   readonly file: StreamFile;
-  readonly listener: ListenerSocket;
+  readonly listener: OwnedListener;
   /** The shards that have not answered. */
   readonly left: Set<number>;
   result: number;
@@ -75,7 +75,7 @@ interface Ending {
 export class RingListeners implements Mirrors {
   readonly #ring: ListeningRing;
   readonly #peers: RingPeers;
-  readonly #listeners = new Map<number, ListenerSocket>();
+  readonly #listeners = new Map<number, OwnedListener>();
   readonly #openings = new Map<number, Opening>();
   readonly #endings = new Map<number, Ending>();
   readonly #options = new WeakMap<StreamFile, Map<string, SocketOption>>();
@@ -93,19 +93,19 @@ export class RingListeners implements Mirrors {
     ring.deliver();
     const result = file.listen(operation.length);
     const { socket } = file;
-    const isMirrored = socket instanceof ListenerSocket && socket.isMirrored;
+    const isMirrored = socket instanceof OwnedListener && socket.isMirrored;
     if (result !== 0 || isMirrored) return ring.complete(operation, result, 0);
     const id = this.#nextId++;
-    let listener: ListenerSocket | null = null;
+    let listener: OwnedListener | null = null;
     file.interpose((own) => {
-      const inner = own instanceof ListenerSocket ? own.own : own;
-      return listener = new ListenerSocket(inner, this, id);
+      const inner = own instanceof OwnedListener ? own.own : own;
+      return listener = new OwnedListener(inner, this, id);
     });
     this.#open(operation, file, listener!);
   }
 
   /** CLOSE or SHUTDOWN of a listener that other shards mirror. */
-  close(file: StreamFile, { id }: ListenerSocket, operation: Operation): void {
+  close(file: StreamFile, { id }: OwnedListener, operation: Operation): void {
     const ring = this.#ring;
     // Whoever is about to connect hears of the end.
     ring.deliver();
@@ -162,7 +162,7 @@ export class RingListeners implements Mirrors {
     if (options.size >= MOST_OPTIONS && !options.has(key)) return;
     options.set(key, option);
     const { socket } = file;
-    if (!(socket instanceof ListenerSocket) || !socket.isMirrored) return;
+    if (!(socket instanceof OwnedListener) || !socket.isMirrored) return;
     this.tellAll({ type: "change", ring: this.#ring.number, id: socket.id, option });
   }
 
@@ -175,7 +175,7 @@ export class RingListeners implements Mirrors {
   }
 
   /** {@inheritDoc Mirrors.taken} */
-  taken(listener: ListenerSocket, home: number): void {
+  taken(listener: OwnedListener, home: number): void {
     if (this.#peers.hasFailed(home)) return;
     const writer = this.#peers.writerTo(home);
     const { message } = writer;
@@ -186,19 +186,19 @@ export class RingListeners implements Mirrors {
   }
 
   /** {@inheritDoc Mirrors.changed} */
-  changed(listener: ListenerSocket, backlog: number): void {
+  changed(listener: OwnedListener, backlog: number): void {
     this.tellAll({ type: "change", ring: this.#ring.number, id: listener.id, backlog });
   }
 
   /** {@inheritDoc Mirrors.end} */
-  end(listener: ListenerSocket): void {
+  end(listener: OwnedListener): void {
     this.#listeners.delete(listener.id);
     this.#peers.closed(listener.description!);
     this.#endings.set(listener.id, { operation: null, left: this.#others() });
     this.tellAll({ type: "unlisten", ring: this.#ring.number, id: listener.id });
   }
 
-  #open(operation: Operation, file: StreamFile, listener: ListenerSocket): void {
+  #open(operation: Operation, file: StreamFile, listener: OwnedListener): void {
     const { id } = listener;
     const { local: address, localPort: port, scope } = listener.flow;
     const options = [...this.#options.get(file)?.values() ?? []];

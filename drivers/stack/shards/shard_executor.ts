@@ -17,7 +17,7 @@ import { StackExecutor } from "../executor.ts";
 import type { StackService } from "../service.ts";
 import { StreamFile } from "../stream.ts";
 import type { StackRingMemory } from "../user_memory.ts";
-import { ListenerSocket } from "./listener_socket.ts";
+import { OwnedListener } from "./owned_listener.ts";
 import {
   M_CONNECTION,
   M_FILE,
@@ -168,7 +168,7 @@ export class ShardExecutor extends StackExecutor implements RemoteRing, Listenin
     if (file === undefined) return super.execute(operation);
     const { socket } = file;
     if (socket instanceof RemoteSocket) return this.#forward(socket, operation);
-    if (socket instanceof ListenerSocket && socket.isMirrored && isEnd(operation)) {
+    if (socket instanceof OwnedListener && socket.isMirrored && isEnd(operation)) {
       return this.#listeners.close(file as StreamFile, socket, operation);
     }
     switch (operation.opcode) {

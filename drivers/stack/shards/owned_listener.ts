@@ -21,15 +21,15 @@ const SHUT_WR = 1;
 /** Who has other shards listen as well, and no more. */
 export interface Mirrors {
   /** A connection of another shard was accepted, or aborted: there may be another. */
-  taken(listener: ListenerSocket, home: number): void;
+  taken(listener: OwnedListener, home: number): void;
   /** Says that the backlog is another one. */
-  changed(listener: ListenerSocket, backlog: number): void;
+  changed(listener: OwnedListener, backlog: number): void;
   /** Has them listen no more. */
-  end(listener: ListenerSocket): void;
+  end(listener: OwnedListener): void;
 }
 
 /** A listening socket, and the connections of other shards that nobody has accepted. */
-export class ListenerSocket implements StreamStackSocket {
+export class OwnedListener implements StreamStackSocket {
   /** Its number. */
   readonly id: number;
   /** What it is, as other shards know it. */
