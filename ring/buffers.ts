@@ -210,6 +210,8 @@ export class BufferSupply {
   readonly #tailIndex: number;
   readonly #mask: number;
   #head = 0;
+  /** How far buffers were given when it was looked at last: an atomic load costs a call. */
+  #tail = 0;
 
   /**
    * @param memory the ring's memory
@@ -225,8 +227,10 @@ export class BufferSupply {
   /** Takes the next buffer into `id`, `offset` and `bytes`. @returns false when there is none */
   take(): boolean {
     if (this.#mask < 0) return false;
-    const tail = loadAcquireHalf(this.#memory.halves, this.#tailIndex);
-    if (tail === (this.#head & 0xffff)) return false;
+    if (this.#tail === (this.#head & 0xffff)) {
+      this.#tail = loadAcquireHalf(this.#memory.halves, this.#tailIndex);
+      if (this.#tail === (this.#head & 0xffff)) return false;
+    }
     const at = this.#first + ((this.#head & this.#mask) << DESCRIPTOR_WORDS_SHIFT);
     const words = this.#memory.words;
     this.offset = getLong(words, at) - this.#memory.base;

@@ -22,7 +22,10 @@ import { CqRingFlag, SqRingFlag } from "./abi/opcodes.ts";
 
 const CQE_FIELDS = 4;
 
-/** Pops submissions and posts completions; one thread owns it. */
+/**
+ * Pops submissions and posts completions; one thread owns it. What the other side wrote last is
+ * looked at only when what was seen before is used up: V8 makes a call of each atomic access.
+ */
 export class RingConsumer {
   /** The view that {@linkcode RingConsumer.next} indexes. */
   readonly entries: Words;
@@ -33,7 +36,14 @@ export class RingConsumer {
   readonly #sqMask: number;
   readonly #cqMask: number;
   #sqHead: number;
+  #sqTail: number;
+  /** Entries up to here are free for the program again. */
+  #freed: number;
   #cqTail: number;
+  #cqHead: number;
+  /** The program sees completions up to here. */
+  #published: number;
+  #isHeld = false;
   /** Completions that wait for room, four numbers each. Bounded by the operations in flight. */
   #overflow: number[] = [];
 
@@ -44,8 +54,9 @@ export class RingConsumer {
     this.entries = geometry.sqeWords;
     this.#sqMask = geometry.sqEntries - 1;
     this.#cqMask = geometry.cqEntries - 1;
-    this.#sqHead = loadAcquire(geometry.words, geometry.sqHead);
-    this.#cqTail = loadAcquire(geometry.words, geometry.cqTail);
+    this.#sqHead = this.#sqTail = this.#freed = loadAcquire(geometry.words, geometry.sqHead);
+    this.#cqTail = this.#published = loadAcquire(geometry.words, geometry.cqTail);
+    this.#cqHead = loadAcquire(geometry.words, geometry.cqHead);
   }
 
   /** Completions that wait for room. */
@@ -64,14 +75,40 @@ export class RingConsumer {
    * @returns the word index of its first word, or -1 when there is none
    */
   next(): number {
-    if (this.available === 0) return -1;
+    if (this.#sqHead === this.#sqTail && !this.#refill()) return -1;
     return this.#geometry.sqes + ((this.#sqHead & this.#sqMask) << SQE_SHIFT);
   }
 
-  /** Frees the entry that {@linkcode RingConsumer.next} returned. */
+  /** Is done with the entry that {@linkcode RingConsumer.next} returned; those after it come. */
   release(): void {
     this.#sqHead = (this.#sqHead + 1) | 0;
-    storeRelease(this.#words, this.#geometry.sqHead, this.#sqHead);
+  }
+
+  /** Frees what was taken, and looks for more. @returns whether there is some */
+  #refill(): boolean {
+    const { sqHead, sqTail } = this.#geometry;
+    if (this.#freed !== this.#sqHead) {
+      this.#freed = this.#sqHead;
+      storeRelease(this.#words, sqHead, this.#freed);
+    }
+    this.#sqTail = loadAcquire(this.#words, sqTail);
+    return this.#sqTail !== this.#sqHead;
+  }
+
+  /**
+   * Keeps completions from the program until {@linkcode RingConsumer.flush}.
+   *
+   * @returns false when they were kept already: whoever did that flushes them
+   */
+  hold(): boolean {
+    if (this.#isHeld) return false;
+    return this.#isHeld = true;
+  }
+
+  /** Shows the program what was posted, and keeps nothing from it any more. */
+  flush(): void {
+    this.#isHeld = false;
+    this.#publish();
   }
 
   /** Posts a completion; when the queue is full it waits, in order, and nothing is lost. */
@@ -80,10 +117,13 @@ export class RingConsumer {
       this.#overflow.push(userLow, userHigh, result, flags);
       this.overflows++;
       const { cqOverflow, sqFlags } = this.#geometry;
+      this.#publish();
       storeRelease(this.#words, cqOverflow, this.overflows | 0);
       raiseFlag(this.#words, sqFlags, SqRingFlag.CQ_OVERFLOW);
+      this.#wakeProgram();
+    } else if (!this.#isHeld) {
+      this.#publish();
     }
-    this.#wakeProgram();
   }
 
   /** Moves completions that waited into the room there is now. */
@@ -96,10 +136,10 @@ export class RingConsumer {
       moved += CQE_FIELDS;
     }
     this.#overflow.splice(0, moved);
+    this.#publish();
     if (this.#overflow.length === 0) {
       lowerFlag(this.#words, this.#geometry.sqFlags, SqRingFlag.CQ_OVERFLOW);
     }
-    if (moved > 0) this.#wakeProgram();
   }
 
   /**
@@ -126,17 +166,26 @@ export class RingConsumer {
 
   #tryPost(userLow: number, userHigh: number, result: number, flags: number): boolean {
     const words = this.#words;
-    const { cqHead, cqTail, cqEntries, cqes } = this.#geometry;
+    const { cqHead, cqEntries, cqes } = this.#geometry;
     const tail = this.#cqTail;
-    if (((tail - loadAcquire(words, cqHead)) | 0) >= cqEntries) return false;
+    if (((tail - this.#cqHead) | 0) >= cqEntries) {
+      this.#cqHead = loadAcquire(words, cqHead);
+      if (((tail - this.#cqHead) | 0) >= cqEntries) return false;
+    }
     const at = cqes + ((tail & this.#cqMask) << CQE_SHIFT);
     words[at] = userLow;
     words[at + 1] = userHigh;
     words[at + 2] = result;
     words[at + 3] = flags;
     this.#cqTail = (tail + 1) | 0;
-    storeRelease(words, cqTail, this.#cqTail);
     return true;
+  }
+
+  #publish(): void {
+    if (this.#published === this.#cqTail) return;
+    this.#published = this.#cqTail;
+    storeRelease(this.#words, this.#geometry.cqTail, this.#published);
+    this.#wakeProgram();
   }
 
   #wakeProgram(): void {

@@ -101,6 +101,7 @@ export abstract class Executor implements ControlMachine {
     const words = consumer.entries;
     this.#isConsuming = true;
     consumer.flushOverflow();
+    const isHolder = consumer.hold();
     let count = 0;
     for (let at = consumer.next(); at >= 0; at = consumer.next()) {
       const operation = this.#operations.take();
@@ -115,6 +116,7 @@ export abstract class Executor implements ControlMachine {
       }
     }
     this.#links.endBatch();
+    if (isHolder) consumer.flush();
     this.#isConsuming = false;
     return count;
   }

@@ -242,6 +242,7 @@ export class StackHost implements RingClockOwner {
       }
     } finally {
       this.#isRunning = false;
+      this.#flush();
     }
     return !isBusy;
   }
@@ -280,6 +281,13 @@ export class StackHost implements RingClockOwner {
     for (const { index } of this.#links.slice()) this.removePort(index);
   }
 
+  /** Shows programs what a round has brought them, all at once. */
+  #flush(): void {
+    for (let index = 0; index < this.#clients.length; index++) {
+      this.#clients[index].executor.consumer.flush();
+    }
+  }
+
   /** @returns whether anything happened */
   #round(): boolean {
     const now = this.clock.now();
@@ -288,6 +296,7 @@ export class StackHost implements RingClockOwner {
     let count = 0;
     for (let index = 0; index < this.#clients.length; index++) {
       const { executor, clock } = this.#clients[index];
+      executor.consumer.hold();
       count += executor.consume();
       if (clock.fire(now)) count++;
     }
@@ -304,6 +313,7 @@ export class StackHost implements RingClockOwner {
     if (core.output.size > 0) count += this.#sendFrames();
     if (this.#soon.length > 0) count += this.#callBack();
     if (this.#peers !== null) this.#peers.flush();
+    this.#flush();
     return count > 0 || core.wantsStep;
   }
 

@@ -37,8 +37,8 @@ const NO_BUFFER = -1;
 /** The value of `#ended` at the end of the stream. */
 const END_OF_STREAM = -1;
 
-/** Who reads: only one at a time. */
-export const Reader = { NONE: 0, ONCE: 1, MANY: 2, STREAM: 3 } as const;
+/** Who reads: only one at a time. The reader of one lease is none any more when that is there. */
+export const Reader = { NONE: 0, ONCE: 1, MANY: 2, STREAM: 3, LEASE: 4 } as const;
 /** See {@linkcode Reader}. */
 export type Reader = typeof Reader[keyof typeof Reader];
 
@@ -117,6 +117,32 @@ export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease |
   /** Whether somebody waits for bytes. */
   get isAwaited(): boolean {
     return this.resolve !== null || (this.#sink !== null && !this.#isHeld);
+  }
+
+  /** {@linkcode ReceiveSide.next} for the reader of one lease, who has nothing left to do. */
+  nextLease(options: OpOptions | undefined): Promise<BufferLease | null> {
+    const queue = this.#queue;
+    const isHoarding = this.leases >= this.leasesMax;
+    if (queue !== null && queue.length > 0 && !isHoarding && options?.signal?.aborted !== true) {
+      return Promise.resolve(this.#handOut(queue.shift()!));
+    }
+    const settled = isHoarding ? Promise.reject(this.#hoarding()) : this.#settledNow(options);
+    if (settled !== null) {
+      this.reader = Reader.NONE;
+      return settled;
+    }
+    this.#isMultishot = false;
+    const promise = this.wait<BufferLease | null>(null, options);
+    // Refused, nobody waits.
+    if (this.resolve === null) this.reader = Reader.NONE;
+    return promise;
+  }
+
+  /** Ends the reading of one lease. @param lease it, null at the end of the stream */
+  #handOut(lease: BufferLease | null): BufferLease | null {
+    this.reader = Reader.NONE;
+    if (lease !== null) lease.issue(this);
+    return lease;
   }
 
   /** Waits for bytes that a program will hold, once. */
@@ -491,6 +517,12 @@ export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease |
     if (this.#sink !== null) this.#endFlow(this.closedError());
   }
 
+  /** {@inheritDoc ReceivingHalf.fail} */
+  protected override fail(reason: unknown): void {
+    if (this.reader === Reader.LEASE) this.reader = Reader.NONE;
+    super.fail(reason);
+  }
+
   /** {@inheritDoc ReceivingHalf.unpark} */
   protected override unpark(): void {
     if (this.#into !== null) {
@@ -509,7 +541,8 @@ export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease |
     const resolve = this.resolve!;
     const reader = this.iterating;
     this.unpark();
-    resolve(reader === null ? value : reader.accept(value));
+    if (reader !== null) resolve(reader.accept(value));
+    else resolve(this.reader === Reader.LEASE ? this.#handOut(value) : value);
   }
 
   #hoarding(): Error {

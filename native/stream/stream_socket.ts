@@ -195,14 +195,12 @@ export abstract class StreamSocket<A extends Deno.Addr> extends Socket
    * @throws {NetError} EBUSY beside another reader, ENOBUFS with too many leases held, ECONNRESET,
    * ETIMEDOUT, EBADF after `close()`
    */
-  async receive(options?: OpOptions): Promise<Lease | null> {
-    this.enterReader("receive", Reader.ONCE, options);
+  receive(options?: OpOptions): Promise<Lease | null> {
     try {
-      const lease = await this.receiving.next(options);
-      lease?.issue(this.receiving);
-      return lease;
-    } finally {
-      this.receiving.reader = Reader.NONE;
+      this.enterReader("receive", Reader.LEASE, options);
+      return this.receiving.nextLease(options);
+    } catch (error) {
+      return Promise.reject(error);
     }
   }
 

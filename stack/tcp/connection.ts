@@ -303,6 +303,13 @@ export class Connection extends ConnectionRecord
     if ((this.bits & Bit.OWING) === 0) this.settle();
   }
 
+  /** {@linkcode Connection.settleCall} for a write, which has sent what may be sent. */
+  settleWrite(): void {
+    if ((this.bits & (Bit.OWING | Bit.TELLING | Bit.PATH_CHANGED)) !== 0) return this.settleCall();
+    if (this.failure !== 0 || this.raised !== 0 || this.isAcknowledgmentDue) return this.settle();
+    this.schedule();
+  }
+
   /** Ends whatever happened to it: see above. */
   settle(): void {
     // The owner was told of something, and now calls the socket: whoever told him goes on from
@@ -312,7 +319,7 @@ export class Connection extends ConnectionRecord
     if (this.failure !== 0) this.fail();
     if (this.raised !== 0) this.tell();
     if (this.slot < 0) return;
-    const { sender, receiver } = this;
+    const { sender } = this;
     if ((this.bits & Bit.PATH_CHANGED) !== 0) {
       const isTooBig = (this.bits & Bit.TOO_BIG) !== 0;
       this.bits &= ~(Bit.PATH_CHANGED | Bit.TOO_BIG);
@@ -321,13 +328,15 @@ export class Connection extends ConnectionRecord
     sender.output();
     // RFC 9293 section 3.10.7.4 (MUST-58, MUST-59): all segments that wait are dealt with before
     // they are acknowledged, by one acknowledgment.
-    if (receiver.isAcknowledgmentDue || (this.bits & Bit.ACKNOWLEDGMENT_DUE) !== 0) {
-      this.acknowledge();
-    }
+    if (this.isAcknowledgmentDue) this.acknowledge();
     if (this.failure !== 0) this.fail();
     if (this.state === State.TIME_WAIT || this.state === State.CLOSED) leaveTable(this);
     if (this.raised !== 0) this.tell();
     this.schedule();
+  }
+
+  private get isAcknowledgmentDue(): boolean {
+    return this.receiver.isAcknowledgmentDue || (this.bits & Bit.ACKNOWLEDGMENT_DUE) !== 0;
   }
 
   /** Sets the timer to the earliest deadline. */

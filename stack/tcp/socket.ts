@@ -247,7 +247,7 @@ export class TcpSocket extends SocketBase implements StreamStackSocket {
     if (isShutForWriting(state)) return -Errno.EPIPE;
     if (bytes === 0) return 0;
     const taken = connection.sender.write(memory, at, bytes, flags);
-    connection.settleCall();
+    connection.settleWrite();
     return taken === 0 ? -Errno.EAGAIN : taken;
   }
 

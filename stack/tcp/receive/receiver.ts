@@ -233,7 +233,7 @@ export class Receiver extends ReceiverState implements ReceiverPart {
   /** Where the edge of the window would go if a segment left now. */
   get nextEdge(): number {
     const { receiveNext, receiveLimit } = this;
-    const room = Math.min(this.room(), MAXIMUM_FIELD * 2 ** this.windowScale);
+    const room = Math.min(this.room(), MAXIMUM_FIELD << this.windowScale);
     return moveEdge(receiveNext, receiveLimit, room, this.buffer, this.host.receiveSegment);
   }
 
@@ -241,7 +241,7 @@ export class Receiver extends ReceiverState implements ReceiverPart {
   takeWindow(): number {
     const { receiveNext, windowScale } = this;
     const field = fieldFor(this.nextEdge - receiveNext | 0, windowScale);
-    const edge = receiveNext + field * 2 ** windowScale | 0;
+    const edge = receiveNext + (field << windowScale) | 0;
     // RFC 7323 section 2.4 (MUST): what was in the window of any acknowledgment stays in it.
     if (((edge - this.receiveLimit) | 0) > 0) this.receiveLimit = edge;
     return field;
