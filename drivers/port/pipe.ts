@@ -77,7 +77,8 @@ export class PipePort implements Port {
   /** @param handle of {@linkcode createPipe} */
   constructor(handle: PipeHandle) {
     const { memory, side, capacityBytes } = handle;
-    this.kind = handle.carries;
+    // Not the string of a message: others are compared with it by their addresses.
+    this.kind = handle.carries === "ip" ? "ip" : "ethernet";
     this.mtu = handle.mtu;
     this.offload = {
       checksum: true,

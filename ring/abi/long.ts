@@ -24,5 +24,6 @@ export function getLong(words: Int32Array<ArrayBufferLike>, at: number): number 
 
 /** The number of two words. */
 export function longOf(low: number, high: number): number {
-  return high * HIGH + (low >>> 0);
+  // Small ones stay small integers, which V8 has no need to allocate.
+  return high === 0 && low >= 0 ? low : high * HIGH + (low >>> 0);
 }

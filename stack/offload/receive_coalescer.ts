@@ -45,6 +45,8 @@ const ALONE = FIN | SYN | RST | PSH | URG;
 /** What ends a packet that is made of several. */
 const LAST = FIN | PSH;
 const PLAIN_IPV4 = 0x45;
+const PLAIN_IPV4_HEADERS = ipv4.HEADER_BYTES + tcp.HEADER_BYTES;
+const PLAIN_IPV6_HEADERS = ipv6.HEADER_BYTES + tcp.HEADER_BYTES;
 /** More fragments, and the offset. */
 const FRAGMENT_MASK = 0x3fff;
 const IPV4_FRAGMENT = 6;
@@ -86,6 +88,11 @@ export class ReceiveCoalescer implements IpInput {
     if (isOther || (this.#packets.flags[packet] & PacketFlag.LOOPED) !== 0) {
       return this.#next.receiveIpv4(packet, link);
     }
+    const transport = at + ipv4.HEADER_BYTES;
+    // Nothing is held that it could follow, and nothing could follow it: most messages are such.
+    if (this.#activeCount === 0 && length >= PLAIN_IPV4_HEADERS && isAlone(view, transport)) {
+      return this.#next.receiveIpv4(packet, link);
+    }
     const total = view.getUint16(at + IPV4_LENGTH);
     const isPlain = view.getUint8(at) === PLAIN_IPV4 &&
       (view.getUint16(at + IPV4_FRAGMENT) & FRAGMENT_MASK) === 0;
@@ -93,7 +100,7 @@ export class ReceiveCoalescer implements IpInput {
       this.flush();
       return this.#next.receiveIpv4(packet, link);
     }
-    this.#offer(packet, link, at, at + ipv4.HEADER_BYTES, total, true);
+    this.#offer(packet, link, at, transport, total, true);
   }
 
   /** See {@linkcode IpInput.receiveIpv6}. */
@@ -106,13 +113,18 @@ export class ReceiveCoalescer implements IpInput {
     if (isOther || (this.#packets.flags[packet] & PacketFlag.LOOPED) !== 0) {
       return this.#next.receiveIpv6(packet, link);
     }
+    const transport = at + ipv6.HEADER_BYTES;
+    const hasRoom = length >= PLAIN_IPV6_HEADERS;
+    if (this.#activeCount === 0 && hasRoom && isAlone(memory.view, transport)) {
+      return this.#next.receiveIpv6(packet, link);
+    }
     const total = ipv6.HEADER_BYTES + ipv6.payloadLength(memory, at);
     const isPlain = memory.view.getUint8(at) >> 4 === 6;
     if (!isPlain || !this.#isUsual(packet, length, ipv6.HEADER_BYTES, total)) {
       this.flush();
       return this.#next.receiveIpv6(packet, link);
     }
-    this.#offer(packet, link, at, at + ipv6.HEADER_BYTES, total, false);
+    this.#offer(packet, link, at, transport, total, false);
   }
 
   /** Hands on all that is held: the batch is at its end. */
@@ -284,6 +296,11 @@ export class ReceiveCoalescer implements IpInput {
       : pseudoIpv6At(memory, networkAt, Protocol.TCP, length);
     tcp.putChecksum(memory, transportAt, pseudo);
   }
+}
+
+/** Whether a segment says that it is not to wait. It may be a part of one, which says nothing. */
+function isAlone(view: DataView, transport: number): boolean {
+  return (view.getUint8(transport + TCP_FLAGS) & ALONE) !== 0;
 }
 
 /** The slot of a flow. Who makes flows share one gains nothing but slower segments. */

@@ -76,7 +76,8 @@ export class SegmentWriter {
    * @param flow whose path is set
    * @param window as it stands in the header
    * @param urgentPointer as it stands there
-   * @param payload a chain whose hold is handed over, or -1
+   * @param payload a chain whose hold is handed over, or -1; who has others hold it, too, passes
+   * slices
    * @param bytes how long that is
    * @param segmentBytes the payload of each segment it is to be taken apart into, or 0
    * @returns 0 or `-errno`
@@ -95,13 +96,15 @@ export class SegmentWriter {
     const { arena, packets } = this.#environment;
     const { options } = this;
     const header = tcp.HEADER_BYTES + headerOptionBytes(options);
-    const packet = arena.take(header);
+    // In front of a payload that is a packet of its own there is room for headers.
+    const isOne = payload >= 0 && arena.headroom(payload) >= header;
+    const packet = isOne ? payload : arena.take(header);
     if (packet < 0) {
       if (payload >= 0) arena.release(payload);
       this.#counters.add(TcpCounter.OUTPUT_NO_MEMORY);
       return -Errno.ENOBUFS;
     }
-    const at = arena.start(packet);
+    const at = isOne ? arena.prepend(packet, header) : arena.start(packet);
     const { memory } = arena;
     tcp.put(
       memory,
@@ -129,7 +132,7 @@ export class SegmentWriter {
       packets.segmentation[packet] = isOnce ? kind | Segmentation.ECN : kind;
       packets.segmentBytes[packet] = segmentBytes;
     }
-    if (payload >= 0) arena.append(packet, payload);
+    if (payload >= 0 && !isOne) arena.append(packet, payload);
     const result = this.#output.send(flow, packet, Protocol.TCP, this.parameters);
     const { values } = this.#counters;
     if (result < 0) values[TcpCounter.OUTPUT_REFUSED]++;

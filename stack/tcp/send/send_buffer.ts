@@ -100,7 +100,7 @@ export class SendBuffer {
    * @param sequence the number of the first one
    * @param bytes how many, 1 or more
    * @param isAgain whether they were sent before
-   * @returns a chain of slices, or -1 when there are not enough of them
+   * @returns a chain of slices, or a packet of its own for a few bytes; -1 when none is left
    */
   slice(sequence: number, bytes: number, isAgain: boolean): number {
     const arena = this.#arena;
@@ -124,8 +124,21 @@ export class SendBuffer {
       this.#cursor = packet;
       this.#cursorBase = base;
     }
-    if (skip + bytes <= length[packet]) return arena.slice(packet, skip, bytes);
+    if (skip + bytes <= length[packet]) {
+      return bytes <= Room.SMALL
+        ? this.#copy(packet, skip, bytes)
+        : arena.slice(packet, skip, bytes);
+    }
     return sliceChain(arena, packet, skip, bytes);
+  }
+
+  /** A few bytes, in a packet with room for headers: to copy them costs less than to show them. */
+  #copy(packet: number, skip: number, bytes: number): number {
+    const arena = this.#arena;
+    const copy = arena.take(bytes);
+    if (copy < 0) return arena.slice(packet, skip, bytes);
+    arena.memory.checksummer.copy(arena.start(copy), arena.start(packet) + skip, bytes);
+    return copy;
   }
 
   /** Forgets the bytes before a number: they are acknowledged. */

@@ -83,6 +83,9 @@ export type MakeCongestionControl = (
   environment: Environment,
 ) => CongestionControl | null;
 
+/** Congestion controls that are kept for the next ones: those of one batch of short messages. */
+const MAXIMUM_SPARES = 256;
+
 /** What the senders of one stack share. */
 export class SenderSettings {
   readonly options: SenderOptions;
@@ -95,8 +98,9 @@ export class SenderSettings {
   /** What the acknowledgment delivers that is being dealt with. */
   readonly delivery: Delivery = new Delivery();
   readonly #idle: Flight[] = [];
-  /** A congestion control as it was made, and the bytes of a full segment that it was made for. */
-  #spare: CongestionControl | null = null;
+  /** Congestion controls as they were made, all of one kind for one length of segments. */
+  readonly #spares: CongestionControl[] = [];
+  #spareName = "";
   #spareSegment = 0;
 
   /**
@@ -125,10 +129,9 @@ export class SenderSettings {
 
   /** Takes a congestion control that begins; null where there is none of that name. */
   takeControl(name: string, segmentBytes: number): CongestionControl | null {
-    const spare = this.#spare;
-    if (spare !== null && spare.name === name && this.#spareSegment === segmentBytes) {
-      this.#spare = null;
-      return spare;
+    if (this.#spareSegment === segmentBytes && this.#spareName === name) {
+      const spare = this.#spares.pop();
+      if (spare !== undefined) return spare;
     }
     return this.makeCongestionControl(name, segmentBytes, this.environment);
   }
@@ -136,13 +139,17 @@ export class SenderSettings {
   /**
    * A connection has nothing to send any more.
    *
-   * @returns whether its congestion control is kept here: one that is as new can be anybody's
+   * @returns whether its congestion control is taken back: one that is as new can be anybody's
    */
   takesBack(control: CongestionControl): boolean {
     const segmentBytes = control.onQuiet?.() ?? 0;
     if (segmentBytes === 0) return false;
-    this.#spare = control;
-    this.#spareSegment = segmentBytes;
+    if (segmentBytes !== this.#spareSegment || control.name !== this.#spareName) {
+      this.#spares.length = 0;
+      this.#spareSegment = segmentBytes;
+      this.#spareName = control.name;
+    }
+    if (this.#spares.length < MAXIMUM_SPARES) this.#spares.push(control);
     return true;
   }
 
