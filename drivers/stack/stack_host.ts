@@ -20,14 +20,10 @@ import type { StackClock } from "./clock.ts";
 import { StackExecutor } from "./executor.ts";
 import { Patience } from "./patience.ts";
 import { RingClock, type RingClockOwner } from "./ring_clock.ts";
+import { LARGEST_ROUND, RoundSize } from "./round_size.ts";
 import type { StackService } from "./service.ts";
 import type { StackRingMemory } from "./user_memory.ts";
 
-/**
- * Frames that are taken of one port in one round. What comes of a few is on its way while the next
- * ones are dealt with: two stacks that hand each other large batches take turns instead.
- */
-const ROUND_FRAMES = 16;
 /** Ports of a stack at most. */
 const MAXIMUM_PORTS = 256;
 /** Rounds in one run, so that its thread has its own share of time. */
@@ -79,7 +75,7 @@ export class StackHost implements RingClockOwner {
   readonly clock: StackClock;
   readonly #onWake: () => void;
   readonly #peers: HostPeers | null;
-  readonly #input = new FrameQueue(MAXIMUM_PORTS * ROUND_FRAMES);
+  readonly #input = new FrameQueue(MAXIMUM_PORTS * LARGEST_ROUND);
   readonly #clients: Client[] = [];
   readonly #links: Link[] = [];
   /** By the index of an interface. */
@@ -95,6 +91,7 @@ export class StackHost implements RingClockOwner {
   #isStepping = false;
   #soon: (() => void)[] = [];
   readonly #patience = new Patience();
+  readonly #roundSize = new RoundSize();
   /** Whether its ports are to wake it. */
   #isAsleep = false;
   #isRunning = false;
@@ -221,7 +218,14 @@ export class StackHost implements RingClockOwner {
     this.#runRounds(hasCompletions);
   }
 
+  /** Notes that who runs it has found nothing to do, and looks for more. */
+  noteIdle(): void {
+    this.#roundSize.starved();
+  }
+
   #lookForWork(): void {
+    if (this.hasWork()) return;
+    this.noteIdle();
     const end = this.clock.now() + this.#patience.microseconds;
     do {
       for (let look = 0; look < LOOKS; look++) if (this.hasWork()) return;
@@ -301,10 +305,14 @@ export class StackHost implements RingClockOwner {
       if (clock.fire(now)) count++;
     }
     if (this.#peers !== null) count += this.#peers.take();
+    // What programs have sent is not to wait for what is dealt with next.
+    if (core.output.size > 0) count += this.#sendFrames();
+    const { frames } = this.#roundSize;
     for (let index = 0; index < this.#links.length; index++) {
       const link = this.#links[index];
-      count += link.port.receive(link.index, this.#input, ROUND_FRAMES);
+      count += link.port.receive(link.index, this.#input, frames);
     }
+    this.#roundSize.took(this.#input.size);
     if (this.#input.size > 0 || core.wantsStep || core.nextDeadline() <= now) {
       this.#isStepping = true;
       core.step(now, this.#input);

@@ -180,6 +180,8 @@ class WorkerLoop {
 
   /** Looks for more for a moment. @returns whether there is some */
   #spin(host: StackHost): boolean {
+    if (host.hasWork()) return true;
+    host.noteIdle();
     const started = this.#clock.now();
     const deadline = host.nextDeadline();
     const isNear = deadline - started < NEAR_MICROSECONDS;
