@@ -70,7 +70,7 @@ export class RingConsumer {
   }
 
   /**
-   * The next entry, which stays valid until {@linkcode RingConsumer.release}.
+   * The next entry, which stays valid until it is freed.
    *
    * @returns the word index of its first word, or -1 when there is none
    */
@@ -79,19 +79,26 @@ export class RingConsumer {
     return this.#geometry.sqes + ((this.#sqHead & this.#sqMask) << SQE_SHIFT);
   }
 
-  /** Is done with the entry that {@linkcode RingConsumer.next} returned; those after it come. */
-  release(): void {
+  /** Takes the entry that {@linkcode RingConsumer.next} returned; the program has it back later. */
+  take(): void {
     this.#sqHead = (this.#sqHead + 1) | 0;
   }
 
-  /** Frees what was taken, and looks for more. @returns whether there is some */
+  /** Gives the program all entries back that were taken. */
+  free(): void {
+    if (this.#freed === this.#sqHead) return;
+    this.#freed = this.#sqHead;
+    storeRelease(this.#words, this.#geometry.sqHead, this.#freed);
+  }
+
+  /** Takes an entry and gives it back. */
+  release(): void {
+    this.take();
+    this.free();
+  }
+
   #refill(): boolean {
-    const { sqHead, sqTail } = this.#geometry;
-    if (this.#freed !== this.#sqHead) {
-      this.#freed = this.#sqHead;
-      storeRelease(this.#words, sqHead, this.#freed);
-    }
-    this.#sqTail = loadAcquire(this.#words, sqTail);
+    this.#sqTail = loadAcquire(this.#words, this.#geometry.sqTail);
     return this.#sqTail !== this.#sqHead;
   }
 

@@ -106,7 +106,7 @@ export abstract class Executor implements ControlMachine {
     for (let at = consumer.next(); at >= 0; at = consumer.next()) {
       const operation = this.#operations.take();
       read(operation, words, at);
-      consumer.release();
+      consumer.take();
       count++;
       operation.refusal = this.#refusal(operation);
       if ((operation.flags & ORDERED) !== 0 || this.#links.isOrdering) {
@@ -115,6 +115,7 @@ export abstract class Executor implements ControlMachine {
         this.#start(operation);
       }
     }
+    consumer.free();
     this.#links.endBatch();
     if (isHolder) consumer.flush();
     this.#isConsuming = false;
