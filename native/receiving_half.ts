@@ -20,7 +20,14 @@
 import type { Network } from "./network.ts";
 import type { OpOptions } from "./operation.ts";
 import type { Socket } from "./socket.ts";
-import { badResource, busy, completionError, timedOut } from "./errors.ts";
+import {
+  badResource,
+  busy,
+  completionError,
+  type NetErrorContext,
+  rejectCompletion,
+  timedOut,
+} from "./errors.ts";
 import type { Deadline, DeadlineTarget } from "../ring/deadlines.ts";
 
 /** The states of a receive; the diagram stands above. */
@@ -178,12 +185,23 @@ export abstract class ReceivingHalf<Item, Value, Single> implements DeadlineTarg
 
   /** Rejects, if somebody waits. */
   protected fail(reason: unknown): void {
+    this.dismiss()?.(reason);
+  }
+
+  /** Rejects with what became of a receive, if somebody waits. */
+  protected failCompletion(errno: number): void {
+    const reject = this.dismiss();
+    if (reject !== null) rejectCompletion(reject, errno, this.#context());
+  }
+
+  /** Ends the wait in vain. @returns what rejects the waiter, null when nobody waits */
+  protected dismiss(): Reject | null {
     const { reject } = this;
-    if (reject === null) return;
+    if (reject === null) return null;
     const reader = this.iterating;
     this.unpark();
     reader?.fail();
-    reject(reason);
+    return reject;
   }
 
   /** Whether the waiter gave up. */
@@ -219,7 +237,16 @@ export abstract class ReceivingHalf<Item, Value, Single> implements DeadlineTarg
 
   /** What became of a receive, as an error. */
   protected error(errno: number): Error {
-    return completionError(errno, { operation: "receive", ...this.names() });
+    return completionError(errno, this.#context());
+  }
+
+  /** A promise that rejects with what became of a receive. */
+  protected rejection(errno: number): Promise<never> {
+    return new Promise((_, reject) => rejectCompletion(reject, errno, this.#context()));
+  }
+
+  #context(): NetErrorContext {
+    return { operation: "receive", ...this.names() };
   }
 
   /** Addresses for an error. */

@@ -197,7 +197,7 @@ export class DatagramReceiver extends ReceivingHalf<Frame, readonly Datagram[], 
     if (this.#errno !== 0) {
       const errno = this.#errno;
       this.#errno = 0;
-      this.fail(this.error(errno));
+      this.failCompletion(errno);
     } else if (this.state === ReceiveState.IDLE) this.arm();
   }
 

@@ -344,7 +344,7 @@ export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease |
       return Promise.reject(complaint);
     }
     if (this.#ended === END_OF_STREAM) return Promise.resolve(null);
-    if (this.#ended > 0) return Promise.reject(this.error(this.#ended));
+    if (this.#ended > 0) return this.rejection(this.#ended);
     return null;
   }
 
@@ -495,7 +495,7 @@ export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease |
     }
     if (errno === Errno.ECANCELED || errno === Errno.EINTR || errno === Errno.EAGAIN) return;
     this.#ended = errno;
-    if (this.resolve !== null) this.fail(this.error(errno));
+    if (this.resolve !== null) this.failCompletion(errno);
     else if (this.#sink !== null) this.#proceed();
   }
 
@@ -505,7 +505,7 @@ export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease |
     if (this.#sink !== null && this.state === ReceiveState.IDLE) this.#proceed();
     if (this.resolve === null || this.failInVain() || this.state !== ReceiveState.IDLE) return;
     if (this.#into === null) this.arm();
-    else this.fail(this.error(Errno.ECANCELED));
+    else this.failCompletion(Errno.ECANCELED);
   }
 
   /** {@inheritDoc ReceivingHalf.letGo} */
@@ -517,10 +517,10 @@ export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease |
     if (this.#sink !== null) this.#endFlow(this.closedError());
   }
 
-  /** {@inheritDoc ReceivingHalf.fail} */
-  protected override fail(reason: unknown): void {
+  /** {@inheritDoc ReceivingHalf.dismiss} */
+  protected override dismiss(): ((reason: unknown) => void) | null {
     if (this.reader === Reader.LEASE) this.reader = Reader.NONE;
-    super.fail(reason);
+    return super.dismiss();
   }
 
   /** {@inheritDoc ReceivingHalf.unpark} */
