@@ -6,6 +6,7 @@
 
 import type { Owned, SocketOwner } from "./socket.ts";
 import { limitExceeded } from "./errors.ts";
+import { OwnedList } from "./owned_list.ts";
 import { type Authority, LimitCounter, type Limits, RateGate } from "../ring/authority/mod.ts";
 import type { CountedLimit } from "../ring/authority/mod.ts";
 import { Errno } from "../ring/abi/errno.ts";
@@ -20,7 +21,7 @@ export class Scope implements SocketOwner {
   /** How fast bytes are sent, null without a limit. */
   readonly sendGate: RateGate | null;
   /** Sockets made, and descriptors received, under this capability itself, not derived ones. */
-  readonly sockets: Set<Owned> = new Set();
+  readonly sockets: OwnedList = new OwnedList();
   readonly #parent: Scope | null;
   /** Derived scopes that have something to end; idle ones are held by their users alone. */
   readonly #busyChildren: Set<Scope> = new Set();
@@ -81,7 +82,7 @@ export class Scope implements SocketOwner {
 
   /** {@inheritDoc SocketOwner.forget} */
   forget(socket: Owned): void {
-    if (!this.sockets.delete(socket)) return;
+    if (!this.sockets.remove(socket)) return;
     this.#counter.release("sockets", 1);
     this.#retire();
   }

@@ -13,6 +13,8 @@ import type { Authority, CountedLimit, RateGate } from "../ring/authority/mod.ts
 
 /** What a capability answers for, and ends when it is withdrawn. */
 export interface Owned {
+  /** Where it is listed; of no meaning to others. */
+  place: number;
   /** Ends it. @param reason undefined for an ordinary close @returns when nothing of it is left */
   terminate(reason: Error | undefined): Promise<void>;
 }
@@ -45,6 +47,8 @@ export abstract class Socket {
   readonly owner: SocketOwner;
   /** @ignore The descriptor; the host backend's are its own numbers. */
   readonly descriptor: number;
+  /** @ignore Where its owner has listed it. */
+  place = -1;
   /** @ignore Settles when no SHUTDOWN is under way; null when there was none. */
   shutdowns: Promise<unknown> | null = null;
   /** @ignore Counts its bytes for whoever watches over it; most are watched by nobody. */

@@ -137,6 +137,8 @@ class FileGuard implements Guard {
 
 /** A descriptor for whoever withdraws the capability that it was made under. */
 class OwnedDescriptor {
+  /** {@inheritDoc Owned.place} */
+  place = -1;
   readonly #core: Core;
   readonly fd: number;
   readonly file: number;

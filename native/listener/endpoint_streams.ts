@@ -92,7 +92,7 @@ export class EndpointStreams implements SocketOwner {
    */
   terminate(reason: Error): number {
     let count = 0;
-    for (const owned of [...this.#scope.sockets]) {
+    for (const owned of this.#scope.sockets) {
       if (!this.#isOwn(owned) || owned.isClosing) continue;
       count++;
       owned.terminate(reason);

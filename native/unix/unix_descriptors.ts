@@ -50,6 +50,8 @@ export interface DescriptorHome {
  * ```
  */
 export class OwnedFd implements AsyncDisposable, Disposable {
+  /** @ignore Where its owner has listed it. */
+  place = -1;
   readonly #network: Network;
   readonly #owner: SocketOwner;
   readonly #fd: number;
