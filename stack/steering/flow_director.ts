@@ -36,8 +36,8 @@ import type { PacketBytes } from "../wire/packet_bytes.ts";
 import { NOBODY, type PortHolders, SEVERAL } from "./port_holders.ts";
 import { MAXIMUM_INPUT_WORDS, type ToeplitzHash } from "./toeplitz.ts";
 
-/** Places of the table that hashes choose from, as network cards have it; a power of two. */
-export const INDIRECTION_PLACES = 128;
+/** Places that hashes choose from, as network cards have them; a power of two. */
+const PLACES = 128;
 
 /** More shards than this are refused. */
 export const MAXIMUM_SHARDS = 64;
@@ -88,7 +88,6 @@ export class FlowDirector {
   /** Frames for which the program's rule threw, or named no shard. */
   ruleFailures = 0;
   readonly #hash: ToeplitzHash;
-  readonly #table = new Uint8Array(INDIRECTION_PLACES);
   readonly #words = new Int32Array(MAXIMUM_INPUT_WORDS);
   readonly #chain = new Ipv6Chain();
   readonly #ports: PortHolders | null;
@@ -106,27 +105,11 @@ export class FlowDirector {
     this.shards = shards;
     this.#hash = hash;
     this.#ports = ports ?? null;
-    for (let place = 0; place < INDIRECTION_PLACES; place++) this.#table[place] = place % shards;
   }
 
   /** Sets the program's rule, null for none. */
   configure(rule: SteeringRule | null): void {
     this.#rule = rule;
-  }
-
-  /**
-   * Sets where hashes lead.
-   *
-   * @param places a shard for each of {@linkcode INDIRECTION_PLACES}
-   * @throws {RangeError} when that are not all of them, or there is no such shard
-   */
-  setIndirection(places: readonly number[]): void {
-    const isGood = places.length === INDIRECTION_PLACES &&
-      places.every((shard) => Number.isInteger(shard) && shard >= 0 && shard < this.shards);
-    if (!isGood) {
-      throw new RangeError(`${INDIRECTION_PLACES} places lead to shards 0 to ${this.shards - 1}`);
-    }
-    this.#table.set(places);
   }
 
   /**
@@ -233,7 +216,7 @@ export class FlowDirector {
   }
 
   #shardOf(hash: number): number {
-    return this.#table[hash & INDIRECTION_PLACES - 1];
+    return (hash & PLACES - 1) % this.shards;
   }
 
   /**

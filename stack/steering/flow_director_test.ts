@@ -2,12 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { build, type Spec } from "../../tests/support/stack/segments.ts";
 import { scale, withSeed } from "../../tests/support/seed.ts";
 import { ipv4Of, ipv6Of, PacketBytes } from "../wire/mod.ts";
-import {
-  EVERY_SHARD,
-  FlowDirector,
-  INDIRECTION_PLACES,
-  type SteeredPacket,
-} from "./flow_director.ts";
+import { EVERY_SHARD, FlowDirector, type SteeredPacket } from "./flow_director.ts";
 import { NOBODY, type PortHolders, SEVERAL } from "./port_holders.ts";
 import { ToeplitzHash, VERIFICATION_KEY } from "./toeplitz.ts";
 
@@ -114,14 +109,9 @@ Deno.test("a rule that throws, or names no shard, is counted and passed over", (
   assertEquals(director.ruleFailures, 7);
 });
 
-Deno.test("the table of places says where hashes lead", () => {
-  const director = directorOf(4);
-  director.setIndirection(new Array(INDIRECTION_PLACES).fill(2));
-  for (let port = 1; port < 50; port++) {
-    assertEquals(direct(director, build({ sourcePort: port })), 2);
-  }
-  assertThrows(() => director.setIndirection([0]), RangeError);
-  assertThrows(() => director.setIndirection(new Array(INDIRECTION_PLACES).fill(4)), RangeError);
+Deno.test("a stack has 1 to 64 shards", () => {
+  assertEquals(directorOf(1).shards, 1);
+  assertEquals(directorOf(64).shards, 64);
   assertThrows(() => directorOf(0), RangeError);
   assertThrows(() => directorOf(65), RangeError);
 });

@@ -8,7 +8,6 @@ export {
   EVERY_SHARD,
   FlowDirector,
   type FlowDirectorOptions,
-  INDIRECTION_PLACES,
   MAXIMUM_SHARDS,
   type SteeredPacket,
   type Steering,

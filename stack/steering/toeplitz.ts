@@ -12,7 +12,7 @@
 import type { RandomSource } from "../random.ts";
 
 /** Bytes of the longest input: two addresses of IPv6 and two ports. */
-export const MAXIMUM_INPUT_BYTES = 36;
+const MAXIMUM_INPUT_BYTES = 36;
 /** Bytes of a key for that: the input's, and four more. */
 export const KEY_BYTES = 40;
 /** Words of the longest input. */
