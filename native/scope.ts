@@ -6,10 +6,16 @@
 
 import type { Owned, SocketOwner } from "./socket.ts";
 import { limitExceeded } from "./errors.ts";
-import { OwnedList } from "./owned_list.ts";
+import { type Placed, PlaceList } from "./place_list.ts";
 import { type Authority, LimitCounter, type Limits, RateGate } from "../ring/authority/mod.ts";
 import type { CountedLimit } from "../ring/authority/mod.ts";
 import { Errno } from "../ring/abi/errno.ts";
+
+/** What is about to make a socket, and how to abort it. */
+interface Attempt extends Placed {
+  readonly promise: Promise<unknown>;
+  readonly controller: AbortController | null;
+}
 
 /** The books of one capability; a derived one's count in its parent's too. */
 export class Scope implements SocketOwner {
@@ -21,13 +27,12 @@ export class Scope implements SocketOwner {
   /** How fast bytes are sent, null without a limit. */
   readonly sendGate: RateGate | null;
   /** Sockets made, and descriptors received, under this capability itself, not derived ones. */
-  readonly sockets: OwnedList = new OwnedList();
+  readonly sockets: PlaceList<Owned> = new PlaceList();
   readonly #parent: Scope | null;
   /** Derived scopes that have something to end; idle ones are held by their users alone. */
   readonly #busyChildren: Set<Scope> = new Set();
   #revokedBy: Error | null = null;
-  /** What is about to make a socket, and how to abort it. */
-  readonly #attempts: Map<Promise<unknown>, AbortController | null> = new Map();
+  readonly #attempts: PlaceList<Attempt> = new PlaceList();
   readonly #counter: LimitCounter;
   readonly #accepts: RateGate;
   readonly #sends: RateGate;
@@ -88,13 +93,14 @@ export class Scope implements SocketOwner {
   }
 
   /** Awaits what makes a socket; who withdraws the authority meanwhile aborts and awaits it too. */
-  async track<Made>(attempt: Promise<Made>, controller: AbortController | null): Promise<Made> {
-    this.#attempts.set(attempt, controller);
+  async track<Made>(promise: Promise<Made>, controller: AbortController | null): Promise<Made> {
+    const attempt: Attempt = { place: -1, promise, controller };
+    this.#attempts.add(attempt);
     this.#enrol();
     try {
-      return await attempt;
+      return await promise;
     } finally {
-      this.#attempts.delete(attempt);
+      this.#attempts.remove(attempt);
       this.#retire();
     }
   }
@@ -102,9 +108,9 @@ export class Scope implements SocketOwner {
   /** Aborts what is about to make a socket. @returns when none of it is left */
   async abortAttempts(reason: Error): Promise<void> {
     const attempts = [...this.#attempts];
-    for (const [, controller] of attempts) controller?.abort(reason);
+    for (const { controller } of attempts) controller?.abort(reason);
     const children = [...this.#busyChildren].map((child) => child.abortAttempts(reason));
-    await Promise.allSettled([...attempts.map(([attempt]) => attempt), ...children]);
+    await Promise.allSettled([...attempts.map(({ promise }) => promise), ...children]);
   }
 
   /** Every socket of this scope and of those derived from it. */

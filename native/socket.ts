@@ -6,15 +6,14 @@
  */
 
 import type { Network } from "./network.ts";
+import type { Placed } from "./place_list.ts";
 import { getOption, setOption, type SocketKind } from "./options/options.ts";
 import type { StreamMeter } from "./stream/stream_meter.ts";
 import type { AddressFamily } from "../ring/abi/address.ts";
 import type { Authority, CountedLimit, RateGate } from "../ring/authority/mod.ts";
 
 /** What a capability answers for, and ends when it is withdrawn. */
-export interface Owned {
-  /** Where it is listed; of no meaning to others. */
-  place: number;
+export interface Owned extends Placed {
   /** Ends it. @param reason undefined for an ordinary close @returns when nothing of it is left */
   terminate(reason: Error | undefined): Promise<void>;
 }

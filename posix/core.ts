@@ -137,7 +137,7 @@ class FileGuard implements Guard {
 
 /** A descriptor for whoever withdraws the capability that it was made under. */
 class OwnedDescriptor {
-  /** {@inheritDoc Owned.place} */
+  /** {@inheritDoc Placed.place} */
   place = -1;
   readonly #core: Core;
   readonly fd: number;

@@ -1,16 +1,15 @@
 import { assertEquals } from "@std/assert";
-import { OwnedList } from "./owned_list.ts";
-import type { Owned } from "./socket.ts";
+import { type Placed, PlaceList } from "./place_list.ts";
 import { withSeed } from "../tests/support/seed.ts";
 
-function make(): Owned {
-  return { place: -1, terminate: () => Promise.resolve() };
+function make(): Placed {
+  return { place: -1 };
 }
 
 Deno.test("what was added is there until it is removed, once", () => {
-  const list = new OwnedList();
+  const list = new PlaceList<Placed>();
   const [one, two, three] = [make(), make(), make()];
-  for (const owned of [one, two, three]) list.add(owned);
+  for (const item of [one, two, three]) list.add(item);
   assertEquals([list.size, [...list]], [3, [one, two, three]]);
   assertEquals([list.remove(one), list.remove(one)], [true, false]);
   assertEquals(new Set(list), new Set([two, three]));
@@ -19,7 +18,7 @@ Deno.test("what was added is there until it is removed, once", () => {
 });
 
 Deno.test("one of another list is not there, nor one that never was", () => {
-  const [list, other] = [new OwnedList(), new OwnedList()];
+  const [list, other] = [new PlaceList<Placed>(), new PlaceList<Placed>()];
   const [here, there] = [make(), make()];
   list.add(here);
   other.add(there);
@@ -28,13 +27,13 @@ Deno.test("one of another list is not there, nor one that never was", () => {
 });
 
 Deno.test("who goes through it is not disturbed by what comes and goes", () => {
-  const list = new OwnedList();
+  const list = new PlaceList<Placed>();
   const all = [make(), make(), make(), make()];
-  for (const owned of all) list.add(owned);
-  const seen: Owned[] = [];
-  for (const owned of list) {
-    seen.push(owned);
-    list.remove(owned);
+  for (const item of all) list.add(item);
+  const seen: Placed[] = [];
+  for (const item of list) {
+    seen.push(item);
+    list.remove(item);
     list.add(make());
   }
   assertEquals(seen, all);
@@ -44,18 +43,18 @@ Deno.test("who goes through it is not disturbed by what comes and goes", () => {
 Deno.test(
   "it equals a set under random operations",
   withSeed((random) => {
-    const list = new OwnedList();
-    const model = new Set<Owned>();
-    const known: Owned[] = [];
+    const list = new PlaceList<Placed>();
+    const model = new Set<Placed>();
+    const known: Placed[] = [];
     for (let step = 0; step < 2000; step++) {
       if (random.uint32() % 2 === 0) {
-        const owned = make();
-        known.push(owned);
-        list.add(owned);
-        model.add(owned);
+        const item = make();
+        known.push(item);
+        list.add(item);
+        model.add(item);
       } else if (known.length > 0) {
-        const owned = known[random.uint32() % known.length];
-        assertEquals(list.remove(owned), model.delete(owned));
+        const item = known[random.uint32() % known.length];
+        assertEquals(list.remove(item), model.delete(item));
       }
       assertEquals(list.size, model.size);
     }
