@@ -20,6 +20,22 @@ function timedOut(more: SenderBedOptions = {}): SenderBed {
   return bed;
 }
 
+Deno.test("a peer that acknowledges nothing new is given up, however often it calls timeouts spurious", () => {
+  const bed = new SenderBed({ window: 3000 });
+  bed.write(3000);
+  bed.take();
+  // Somebody else has acknowledged what the peer does not have: it will never go on.
+  bed.acknowledge(1000);
+  const { giveUpRetries } = bed.settings.options;
+  // Probes of the tail come in between.
+  for (let time = 0; time <= 3 * giveUpRetries && bed.heard.length < 2; time++) {
+    bed.fire();
+    bed.take();
+    bed.acknowledge(0, [[1000, 2000], [1000, 3000]]);
+  }
+  assertEquals(bed.heard, ["doubt", "give up 110"]);
+});
+
 // covers RFC 5682 2.1 MUST
 Deno.test("F-RTO: two new segments follow the first acknowledgment, the second undoes", () => {
   const bed = timedOut({ hasSack: false });
