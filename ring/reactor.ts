@@ -389,7 +389,9 @@ export class Reactor implements CompletionSink, DriverHost {
       this.slots.failAll(entered);
       return;
     }
-    if (this.#main.publish() === 0) return;
+    // The consumer may empty the queue right behind the look for room: what waits for that is still
+    // to be submitted.
+    if (this.#main.publish() === 0 && this.#main.waiting === 0) return;
     this.#kicked = true;
   }
 
