@@ -119,48 +119,43 @@ export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease |
     return this.resolve !== null || (this.#sink !== null && !this.#isHeld);
   }
 
-  /** {@linkcode ReceiveSide.next} for the reader of one lease, who has nothing left to do. */
-  nextLease(options: OpOptions | undefined): Promise<BufferLease | null> {
-    const queue = this.#queue;
-    const isHoarding = this.leases >= this.leasesMax;
-    if (queue !== null && queue.length > 0 && !isHoarding && options?.signal?.aborted !== true) {
-      return Promise.resolve(this.#handOut(queue.shift()!));
-    }
-    const settled = isHoarding ? Promise.reject(this.#hoarding()) : this.#settledNow(options);
-    if (settled !== null) {
-      this.reader = Reader.NONE;
-      return settled;
-    }
-    this.#isMultishot = false;
-    const promise = this.wait<BufferLease | null>(null, options);
-    // Refused, nobody waits.
-    if (this.resolve === null) this.reader = Reader.NONE;
-    return promise;
-  }
-
-  /** Ends the reading of one lease. @param lease it, null at the end of the stream */
-  #handOut(lease: BufferLease | null): BufferLease | null {
-    this.reader = Reader.NONE;
-    if (lease !== null) lease.issue(this);
-    return lease;
-  }
-
   /** Waits for bytes that a program will hold, once. */
   next(options: OpOptions | undefined): Promise<BufferLease | null> {
-    if (this.leases >= this.leasesMax) return Promise.reject(this.#hoarding());
-    return this.take(options);
+    if (this.leases < this.leasesMax) return this.take(options);
+    this.#leave();
+    return Promise.reject(this.#hoarding());
   }
 
   /** {@linkcode ReceiveSide.next} without the bound on leases: for readers that copy. */
   take(options: OpOptions | undefined): Promise<BufferLease | null> {
     const queue = this.#queue;
     if (queue !== null && queue.length > 0 && options?.signal?.aborted !== true) {
-      return Promise.resolve(queue.shift()!);
+      return Promise.resolve(this.#handOut(queue.shift()!));
     }
     const settled = this.#settledNow(options);
-    if (settled !== null) return settled;
+    if (settled !== null) {
+      this.#leave();
+      return settled;
+    }
     this.#isMultishot = false;
-    return this.wait<BufferLease | null>(null, options);
+    const promise = this.wait<BufferLease | null>(null, options);
+    // Refused, nobody waits.
+    if (this.resolve === null) this.#leave();
+    return promise;
+  }
+
+  /** What a reader of one lease leaves to do is done here. @param lease null at the end */
+  #handOut(lease: BufferLease | null): BufferLease | null {
+    if (this.reader === Reader.LEASE) {
+      this.reader = Reader.NONE;
+      if (lease !== null) lease.issue(this);
+    }
+    return lease;
+  }
+
+  /** The reader of one lease goes without. */
+  #leave(): void {
+    if (this.reader === Reader.LEASE) this.reader = Reader.NONE;
   }
 
   /** {@linkcode ReceiveSide.take} for a reader that is told within the turn that brought bytes. */
@@ -519,7 +514,7 @@ export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease |
 
   /** {@inheritDoc ReceivingHalf.dismiss} */
   protected override dismiss(): ((reason: unknown) => void) | null {
-    if (this.reader === Reader.LEASE) this.reader = Reader.NONE;
+    this.#leave();
     return super.dismiss();
   }
 
@@ -541,8 +536,7 @@ export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease |
     const resolve = this.resolve!;
     const reader = this.iterating;
     this.unpark();
-    if (reader !== null) resolve(reader.accept(value));
-    else resolve(this.reader === Reader.LEASE ? this.#handOut(value) : value);
+    resolve(reader === null ? this.#handOut(value) : reader.accept(value));
   }
 
   #hoarding(): Error {

@@ -198,7 +198,7 @@ export abstract class StreamSocket<A extends Deno.Addr> extends Socket
   receive(options?: OpOptions): Promise<Lease | null> {
     try {
       this.enterReader("receive", Reader.LEASE, options);
-      return this.receiving.nextLease(options);
+      return this.receiving.next(options);
     } catch (error) {
       return Promise.reject(error);
     }
