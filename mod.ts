@@ -60,6 +60,7 @@ export type { ProxyConnectOptions } from "./native/proxy/proxy_announcement.ts";
 export type { ProxyVersions } from "./native/proxy/proxy_protocol.ts";
 export type { ProxyInfo } from "./native/proxy/proxy_reader.ts";
 export { type ConnectOptions, TcpStream } from "./native/tcp/tcp_stream.ts";
+export type { ConnectedSocket } from "./native/stream/connected_socket.ts";
 export { type CloseReport, StreamSocket } from "./native/stream/stream_socket.ts";
 export type { SendFileOptions } from "./native/stream/send_file.ts";
 export type { ReceiveFileOptions } from "./native/stream/receive_file.ts";

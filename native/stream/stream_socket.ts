@@ -5,8 +5,6 @@
  */
 
 import { requireInteger } from "../authorization.ts";
-import { type CompactAddress, expand } from "../compact_address.ts";
-import type { Network } from "../network.ts";
 import { badResource, busy, netError, unsupported } from "../errors.ts";
 import type { Lease } from "../lease.ts";
 import { checkOperation, checkTimeout, type OpOptions } from "../operation.ts";
@@ -16,19 +14,15 @@ import {
   checkKeys,
   type OptionName,
   type OptionValue,
-  packetFamily,
   setOption,
   type SocketKind,
 } from "../options/options.ts";
-import type { ProxyHeader } from "../proxy/proxy_header.ts";
-import type { ProxyInfo } from "../proxy/proxy_reader.ts";
 import { RingBuffer } from "../ring_buffer.ts";
-import { Socket, type SocketOwner } from "../socket.ts";
+import { ConnectedSocket, type ConnectionParts } from "./connected_socket.ts";
 import { Reader, ReceiveSide } from "./stream_receive.ts";
 import { type SendOptions, SendSide } from "./stream_send.ts";
 import { LeaseIterator } from "./lease_iterator.ts";
 import { WebStreams } from "./web_streams.ts";
-import type { AddressFamily } from "../../ring/abi/address.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { Shut } from "../../ring/abi/opcodes.ts";
 
@@ -49,19 +43,14 @@ export function requireLeases(value: number = LEASES_PER_STREAM): number {
 }
 
 /** What a stream is made of; endpoints and `connect` make them. */
-export interface StreamParts {
-  readonly network: Network;
-  readonly owner: SocketOwner;
-  readonly fd: number;
-  readonly local: CompactAddress;
-  readonly remote: CompactAddress;
+export interface StreamParts extends ConnectionParts {
   readonly leasesPerStream: number;
 }
 
 /**
  * What connections of every kind have in common: bytes in, bytes out, half-close, options.
  */
-export abstract class StreamSocket<A extends Deno.Addr> extends Socket
+export abstract class StreamSocket<A extends Deno.Addr> extends ConnectedSocket<A>
   implements AsyncDisposable, Disposable {
   /** @ignore Its receiving half. */
   readonly receiving: ReceiveSide;
@@ -69,22 +58,16 @@ export abstract class StreamSocket<A extends Deno.Addr> extends Socket
   #sending: SendSide | null = null;
   /** Why it was closed, null for an ordinary close or while it is open. */
   #closedBy: Error | null = null;
-  readonly #local: CompactAddress;
-  readonly #remote: CompactAddress;
   #closing: Promise<void> | null = null;
   #closed: PromiseWithResolvers<CloseReport> | null = null;
   #report: CloseReport | null = null;
   #isReadShut = false;
   #isWriteShut = false;
   #web: WebStreams | null = null;
-  /** What a PROXY header said, where one came. */
-  #proxy: ProxyInfo | null = null;
 
   /** @ignore Made by `connect` and by endpoints. */
   constructor(parts: StreamParts) {
-    super(parts.network, parts.owner, parts.fd);
-    this.#local = parts.local;
-    this.#remote = parts.remote;
+    super(parts);
     this.receiving = new ReceiveSide(this, parts.leasesPerStream);
   }
 
@@ -100,71 +83,6 @@ export abstract class StreamSocket<A extends Deno.Addr> extends Socket
   /** @ignore The same, null while nothing was ever sent. */
   get sendingSoFar(): SendSide | null {
     return this.#sending;
-  }
-
-  /** The address of this end. */
-  get localAddr(): A {
-    return expand(this.#local).toDenoAddr("tcp") as A;
-  }
-
-  /**
-   * The address of the other end; behind a proxy whose PROXY header was taken that of the client,
-   * where it is of the same kind as the stream's own: of the internet, or of a Unix socket.
-   */
-  get remoteAddr(): A {
-    return expand(this.client).toDenoAddr("tcp") as A;
-  }
-
-  /**
-   * What the PROXY header in front of the stream said; null where none was asked for.
-   *
-   * @example
-   * ```ts
-   * import { NetworkCapability, TcpEndpoint, TcpStream } from "../../mod.ts";
-   * await using capability = await NetworkCapability.request();
-   * await using endpoint = await TcpEndpoint.create("127.0.0.1:0", capability, {
-   *   proxyProtocol: "v2",
-   *   trustedProxies: ["127.0.0.0/8"],
-   * });
-   * const accepting = endpoint.accept();
-   * await using _proxy = await TcpStream.connect(endpoint.addr, capability, {
-   *   proxyProtocol: "v2",
-   *   proxySource: "192.0.2.7:1234",
-   * });
-   * await using stream = await accepting;
-   * console.log(stream.remoteAddr.hostname, stream.proxy?.peer.host); // 192.0.2.7 127.0.0.1
-   * ```
-   */
-  get proxy(): ProxyInfo | null {
-    return this.#proxy;
-  }
-
-  /** The address of this end as text. */
-  get localName(): string {
-    return expand(this.#local).toString();
-  }
-
-  /** The address of the other end as text, as {@linkcode StreamSocket.remoteAddr} has it. */
-  get remoteName(): string {
-    return expand(this.client).toString();
-  }
-
-  /** @ignore The address of this end. */
-  get local(): CompactAddress {
-    return this.#local;
-  }
-
-  /** @ignore Where the client is: the other end, or who is behind it. */
-  get client(): CompactAddress {
-    const source = this.#proxy === null ? null : this.#proxy.source;
-    if (source === null) return this.#remote;
-    const peer = expand(this.#remote);
-    return (source.family === "unix") === (peer.family === "unix") ? source : peer;
-  }
-
-  /** @ignore Takes what a trusted proxy says about the stream. */
-  setProxy(header: ProxyHeader): void {
-    this.#proxy = Object.freeze({ ...header, peer: expand(this.#remote) });
   }
 
   /**
@@ -412,11 +330,6 @@ export abstract class StreamSocket<A extends Deno.Addr> extends Socket
   /** @ignore Which options it has. */
   get kind(): SocketKind {
     return "stream";
-  }
-
-  /** @ignore The family of its packets. */
-  get family(): AddressFamily {
-    return packetFamily(expand(this.#remote));
   }
 
   /** The received bytes as a stream of copies; nothing is read before somebody asks. */
