@@ -31,7 +31,10 @@ export interface Reader {
   read(packets: PacketBytes, at: number, length: number, ipAt: number): unknown;
 }
 
-/** What fuzzing saw: a fault that never occurs was not tested. */
+/**
+ * What fuzzing saw: a fault that never occurs was not tested. It is the same in every run as far as
+ * {@linkcode FIRST_SEED} goes, so that a test may ask for a fault by name.
+ */
 export interface Seen {
   readonly good: number;
   readonly faults: ReadonlySet<string>;
@@ -39,6 +42,9 @@ export interface Seen {
 
 /** The longest random packet. */
 const RANDOM_BYTES = 160;
+
+/** What every run begins with; what follows is from this run's own seed. */
+const FIRST_SEED = 1;
 
 /**
  * Proves that a reader never throws and never reads outside of its packet.
@@ -59,16 +65,18 @@ export function fuzz(reader: Reader): Seen {
   for (const { bytes, at } of reader.seeds) {
     for (let length = at; length <= bytes.length; length++) run(bytes.subarray(0, length), at, 3);
   }
-  fc.assert(
-    fc.property(mutations(reader.seeds), fc.nat(9), ({ bytes, at }, before) => {
-      run(bytes, at, before);
-    }),
-    { seed: SEED, numRuns: scale(3000, 200_000) },
-  );
-  fc.assert(
-    fc.property(randoms(reader), fc.nat(9), ({ bytes, at }, before) => run(bytes, at, before)),
-    { seed: SEED, numRuns: scale(1000, 50_000) },
-  );
+  for (const seed of [FIRST_SEED, SEED]) {
+    fc.assert(
+      fc.property(mutations(reader.seeds), fc.nat(9), ({ bytes, at }, before) => {
+        run(bytes, at, before);
+      }),
+      { seed, numRuns: scale(3000, 200_000) },
+    );
+    fc.assert(
+      fc.property(randoms(reader), fc.nat(9), ({ bytes, at }, before) => run(bytes, at, before)),
+      { seed, numRuns: scale(1000, 50_000) },
+    );
+  }
   const faults = [...counts.keys()].filter((fault) => counts[fault] > 0).map(faultName);
   return { good: counts[Fault.NONE], faults: new Set(faults) };
 }
