@@ -12,11 +12,13 @@ import { Authority, AuthorityDenied } from "../ring/authority/mod.ts";
 import {
   badResource,
   busy,
+  completionError,
   limitExceeded,
   NetError,
   netError,
   notCapable,
   PartialSendError,
+  rejectCompletion,
   timedOut,
   unsupported,
 } from "./errors.ts";
@@ -243,6 +245,38 @@ Deno.test("the helpers make errors of the right class that name what is in the w
     full.message,
     'connect to 10.0.0.1:5: EMFILE: the limit "sockets" of the capability, 10, is reached',
   );
+});
+
+Deno.test("an operation's error on the ring is its errno's, shows no event loop, and leaves others' stacks alone", async () => {
+  const context = { operation: "receive", remote: "10.0.0.1:5", bytesTransferred: 3, cause: "x" };
+  const rejected = await new Promise<NetError & Error>((resolve) =>
+    rejectCompletion(resolve, -Errno.ECONNRESET, context)
+  );
+  const thrown = netError(Errno.ECONNRESET, context);
+  for (const error of [rejected, completionError(-Errno.ECONNRESET, context)]) {
+    assert(error instanceof Deno.errors.ConnectionReset && error instanceof NetError);
+    assertEquals({ ...error }, { ...thrown });
+    assertEquals([error.message, error.cause], [thrown.message, "x"]);
+    assertEquals(error.stack, `${error.name}: ${error.message}`);
+  }
+  assertStringIncludes(thrown.stack!, "errors_test.ts");
+  assertStringIncludes(new Error("later").stack!, "errors_test.ts");
+});
+
+Deno.test("an error of the ring is made in a microtask of its own, and an unknown number at once", async () => {
+  const told: string[] = [];
+  rejectCompletion(({ code }) => void told.push(code), Errno.EPIPE, { operation: "send" });
+  assertEquals(told, []);
+  await Promise.resolve();
+  assertEquals(told, ["EPIPE"]);
+  for (const wrong of [0, 4096, 1.5]) {
+    assertThrows(
+      () => rejectCompletion(() => told.push("told"), wrong, { operation: "send" }),
+      RangeError,
+    );
+  }
+  await Promise.resolve();
+  assertEquals(told, ["EPIPE"]);
 });
 
 Deno.test("instanceof narrows the type of an error", () => {

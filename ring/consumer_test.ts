@@ -28,6 +28,73 @@ Deno.test("an entry stays where it is until it is released", () => {
   assertEquals(queue.room, 8);
 });
 
+Deno.test("entries that were taken are the program's again when they are freed, all at once", () => {
+  const { geometry } = ringAt(NEAR_2_32);
+  const queue = new SubmissionQueue(geometry);
+  const consumer = new RingConsumer(geometry);
+  for (let nth = 0; nth < 3; nth++) queue.entries[queue.acquire()] = nth;
+  queue.publish();
+  for (let nth = 0; nth < 3; nth++) {
+    assertEquals(consumer.entries[consumer.next()], nth);
+    consumer.take();
+    assertEquals([queue.room, consumer.available], [5, 2 - nth]);
+  }
+  assertEquals(consumer.next(), -1);
+  consumer.free();
+  assertEquals(queue.room, 8);
+  // What comes while entries are taken is found although the tail was looked at before.
+  queue.acquire();
+  queue.publish();
+  assert(consumer.next() >= 0);
+  consumer.take();
+  assertEquals(queue.room, 7);
+  consumer.free();
+  assertEquals(queue.room, 8);
+});
+
+Deno.test("completions that are held are shown when they are flushed, and wake the program once", async () => {
+  const { geometry } = ringAt(NEAR_2_31);
+  const queue = new CompletionQueue(geometry);
+  const consumer = new RingConsumer(geometry);
+  const seen: number[] = [];
+  const sink = { complete: (low: number) => void seen.push(low) };
+  const before = loadAcquire(geometry.words, geometry.cqTail);
+  queue.announceSleep();
+  const woken = awaitCompletion(geometry, before, 1000);
+  assert(woken !== null);
+  assert(consumer.hold());
+  // Only who began to hold them flushes.
+  assertEquals(consumer.hold(), false);
+  for (let nth = 0; nth < 3; nth++) consumer.post(nth, 0, 0, 0);
+  assertEquals(loadAcquire(geometry.words, geometry.cqTail), before);
+  assertEquals(queue.isReady, false);
+  consumer.flush();
+  await awaitAlive(woken);
+  queue.announceAwake();
+  assertEquals(queue.drain(sink, 10), 3);
+  consumer.post(3, 0, 0, 0);
+  assertEquals(queue.drain(sink, 10), 1);
+  assertEquals(seen, [0, 1, 2, 3]);
+});
+
+Deno.test("completions that are held are shown at once when the queue is full", () => {
+  const { geometry } = ringAt(0, { entries: 2, completions: 2 });
+  const queue = new CompletionQueue(geometry);
+  const consumer = new RingConsumer(geometry);
+  const seen: number[] = [];
+  const sink = { complete: (low: number) => void seen.push(low) };
+  consumer.hold();
+  consumer.post(0, 0, 0, 0);
+  consumer.post(1, 0, 0, 0);
+  assertEquals(queue.isReady, false);
+  consumer.post(2, 0, 0, 0);
+  assertEquals([consumer.backlog, queue.hasOverflow, queue.isReady], [1, true, true]);
+  assertEquals(queue.drain(sink, 10), 2);
+  consumer.flushOverflow();
+  assertEquals(queue.drain(sink, 10), 1);
+  assertEquals([seen, queue.hasOverflow], [[0, 1, 2], false]);
+});
+
 Deno.test("a consumer with work does not sleep, and leaves no flag behind", async () => {
   const { geometry } = ringAt(NEAR_2_32);
   const queue = new SubmissionQueue(geometry);

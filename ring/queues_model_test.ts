@@ -22,8 +22,14 @@ class Model {
   inRing: number[] = [];
   /** Acquired entries that did not. */
   spill: number[] = [];
-  /** Published, not yet released by the consumer. */
+  /** Published, not yet taken by the consumer. */
   visible: number[] = [];
+  /** How many the consumer took and did not give back. */
+  taken = 0;
+  /** Whether completions are kept from the program. */
+  isHeld = false;
+  /** Posted completions that fit and are kept. */
+  kept: number[] = [];
   /** Posted completions that fit. */
   posted: number[] = [];
   /** Posted completions that wait for room. */
@@ -39,7 +45,15 @@ class Model {
   }
 
   get used(): number {
-    return this.visible.length + this.inRing.length;
+    return this.taken + this.visible.length + this.inRing.length;
+  }
+
+  get hasRoom(): boolean {
+    return this.kept.length + this.posted.length < this.completions;
+  }
+
+  show(): void {
+    this.posted.push(...this.kept.splice(0));
   }
 }
 
@@ -108,39 +122,64 @@ function publish(model: Model, { submissions }: Real): void {
     model.inRing.push(model.spill.shift()!);
   }
   model.visible.push(...model.inRing.splice(0));
-  assertEquals(pending, model.visible.length, "publish()");
+  assertEquals(pending, model.taken + model.visible.length, "publish()");
 }
 
-function consume(model: Model, { consumer }: Real): void {
+function take(model: Model, { consumer }: Real): void {
   const at = consumer.next();
   if (model.visible.length === 0) {
     assertEquals(at, -1);
     return;
   }
   assertEntry(consumer.entries, at, model.visible[0]);
-  // Looking does not take: the same entry is next until it is released.
+  // Looking does not take: the same entry is next until it is taken.
   assertEquals(consumer.next(), at);
-  consumer.release();
+  consumer.take();
   model.visible.shift();
+  model.taken++;
+}
+
+function free(model: Model, { consumer }: Real): void {
+  consumer.free();
+  model.taken = 0;
+}
+
+function consume(model: Model, real: Real): void {
+  take(model, real);
+  free(model, real);
 }
 
 function post(model: Model, { consumer }: Real): void {
   const sequence = model.nextCompletion++;
   const word = (index: number) => patternWord(sequence, index);
   consumer.post(word(0), word(1), word(2), word(3));
-  if (model.overflow.length > 0 || model.posted.length >= model.completions) {
+  if (model.overflow.length > 0 || !model.hasRoom) {
     model.overflow.push(sequence);
     model.overflows++;
+    // A program that is to make room has to see what there is.
+    model.show();
   } else {
-    model.posted.push(sequence);
+    model.kept.push(sequence);
+    if (!model.isHeld) model.show();
   }
 }
 
+function hold(model: Model, { consumer }: Real): void {
+  assertEquals(consumer.hold(), !model.isHeld, "hold()");
+  model.isHeld = true;
+}
+
 function flush(model: Model, { consumer }: Real): void {
+  consumer.flush();
+  model.isHeld = false;
+  model.show();
+}
+
+function flushOverflow(model: Model, { consumer }: Real): void {
   consumer.flushOverflow();
-  while (model.overflow.length > 0 && model.posted.length < model.completions) {
-    model.posted.push(model.overflow.shift()!);
-  }
+  if (model.overflow.length === 0) return;
+  while (model.overflow.length > 0 && model.hasRoom) model.kept.push(model.overflow.shift()!);
+  model.show();
 }
 
 function drain(model: Model, { completions }: Real, limit: number): void {
@@ -165,9 +204,13 @@ function repeated(name: string, act: (model: Model, real: Real) => void): fc.Arb
 const steps: fc.Arbitrary<Step>[] = [
   repeated("acquire", acquire),
   repeated("consume", consume),
+  repeated("take", take),
   repeated("post", post),
   fc.constant(new Step("publish", publish)),
+  fc.constant(new Step("free", free)),
+  fc.constant(new Step("hold", hold)),
   fc.constant(new Step("flush", flush)),
+  fc.constant(new Step("flushOverflow", flushOverflow)),
   fc.integer({ min: 0, max: 40 }).map((limit) =>
     new Step(`drain ${limit}`, (model, real) => drain(model, real, limit))
   ),
@@ -175,16 +218,18 @@ const steps: fc.Arbitrary<Step>[] = [
 
 /** Empties both queues through their ordinary ways and proves that nothing is left over. */
 function settle(model: Model, real: Real): void {
+  free(model, real);
+  flush(model, real);
   while (real.submissions.hasPending || real.consumer.available > 0) {
     publish(model, real);
     while (real.consumer.available > 0) consume(model, real);
   }
   while (real.completions.isReady || real.consumer.backlog > 0) {
     drain(model, real, 7);
-    flush(model, real);
+    flushOverflow(model, real);
   }
   assertEquals(model.used + model.spill.length, 0);
-  assertEquals(model.posted.length + model.overflow.length, 0);
+  assertEquals(model.kept.length + model.posted.length + model.overflow.length, 0);
   assertEquals(real.consumer.next(), -1);
 }
 
@@ -230,7 +275,7 @@ Deno.test(
       const { geometry } = ringAt(random.uint32() | 0, { entries: 4, completions: 8 });
       const model = new Model(4, 8);
       const real = new Real(geometry);
-      const acts = [acquire, publish, consume, post, flush];
+      const acts = [acquire, publish, consume, take, free, post, hold, flush, flushOverflow];
       for (let step = 0; step < 4000; step++) {
         if (random.chance(0.2)) drain(model, real, random.integer(0, 9));
         else random.pick(acts)(model, real);

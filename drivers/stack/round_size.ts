@@ -9,6 +9,10 @@
  * @module
  */
 
+/**
+ * Of 4 to 32, 4 to 24, 6 to 24 and 8 to 24, this pair had the best rate of echoes with 16, 32 and 64
+ * connections. With 32 at all times 64 of them have half the rate, and bulk gains nothing by more.
+ */
 const SMALLEST = 4;
 /** The most frames of one port in a round. */
 export const LARGEST_ROUND = 24;
@@ -22,7 +26,7 @@ export class RoundSize {
     return this.#frames;
   }
 
-  /** Notes what a round has taken. @param count of frames */
+  /** Notes what a round has taken of one port. @param count of frames */
   took(count: number): void {
     if (count >= this.#frames && this.#frames < LARGEST_ROUND) this.#frames++;
   }

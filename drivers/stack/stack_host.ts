@@ -246,6 +246,7 @@ export class StackHost implements RingClockOwner {
       }
     } finally {
       this.#isRunning = false;
+      // Even when a round threw: what it completed before is not to stay hidden.
       this.#flush();
     }
     return !isBusy;
@@ -310,9 +311,10 @@ export class StackHost implements RingClockOwner {
     const { frames } = this.#roundSize;
     for (let index = 0; index < this.#links.length; index++) {
       const link = this.#links[index];
-      count += link.port.receive(link.index, this.#input, frames);
+      const received = link.port.receive(link.index, this.#input, frames);
+      this.#roundSize.took(received);
+      count += received;
     }
-    this.#roundSize.took(this.#input.size);
     if (this.#input.size > 0 || core.wantsStep || core.nextDeadline() <= now) {
       this.#isStepping = true;
       core.step(now, this.#input);

@@ -1,7 +1,13 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { scale, withSeed } from "../../../tests/support/seed.ts";
 import { byteAt } from "../../../tests/support/stack/tcp/sender.ts";
-import { chainLength, CheckedPacketArena, sizeClasses } from "../../memory/mod.ts";
+import {
+  chainLength,
+  CheckedPacketArena,
+  HEADROOM_BYTES,
+  Room,
+  sizeClasses,
+} from "../../memory/mod.ts";
 import { randomBelow, randomChance } from "../../random.ts";
 import type { UserMemory } from "../../socket.ts";
 import { SendBuffer } from "./send_buffer.ts";
@@ -93,6 +99,45 @@ Deno.test("a slice outlives the bytes that it shows", () => {
   buffer.drop(2990);
   assertEquals(read(arena, slice), expected(1000, 1500));
   arena.release(slice);
+  assertEquals(arena.usedCount, 0);
+});
+
+Deno.test("a few bytes are copied into a packet with room for headers", () => {
+  const arena = makeArena({ small: 4, medium: 2, large: 0 });
+  const buffer = new SendBuffer(arena);
+  buffer.start(0);
+  buffer.append(memoryOf(arena), 0, 1000, 0);
+  for (const bytes of [1, 64, Room.SMALL]) {
+    const packet = buffer.slice(100, bytes, false);
+    assertEquals([...arena.used], [1, 1, 0, 0], `${bytes} bytes`);
+    assertEquals(read(arena, packet), expected(100, bytes));
+    assert(arena.headroom(packet) >= HEADROOM_BYTES);
+    // It is its own: the buffer's packet goes back while it is on its way.
+    arena.release(packet);
+  }
+  const shown = buffer.slice(100, Room.SMALL + 1, false);
+  assertEquals([...arena.used], [0, 1, 0, 1], "more bytes are shown");
+  arena.release(shown);
+  const last = buffer.slice(900, 64, true);
+  buffer.drop(1000);
+  assertEquals([...arena.used], [1, 0, 0, 0]);
+  assertEquals(read(arena, last), expected(900, 64));
+  arena.release(last);
+  assertEquals(arena.usedCount, 0);
+});
+
+Deno.test("a few bytes are shown where no packet is left for a copy", () => {
+  const arena = makeArena({ small: 1, medium: 1, large: 0 });
+  const buffer = new SendBuffer(arena);
+  buffer.start(0);
+  buffer.append(memoryOf(arena), 0, 1000, 0);
+  const copy = buffer.slice(0, 64, false);
+  const slice = buffer.slice(64, 64, false);
+  assertEquals([...arena.used], [1, 1, 0, 1]);
+  assertEquals(read(arena, slice), expected(64, 64));
+  arena.release(slice);
+  arena.release(copy);
+  buffer.clear();
   assertEquals(arena.usedCount, 0);
 });
 
