@@ -16,7 +16,7 @@ import type { UserMemory } from "../../stack/socket.ts";
 import type { StackCore } from "../../stack/types.ts";
 import type { StackFile } from "./file.ts";
 import { HANDLERS } from "./handlers.ts";
-import type { StackMachine } from "./machine.ts";
+import type { SocketOption, StackMachine } from "./machine.ts";
 import type { StackService } from "./service.ts";
 import { createUserMemory, type StackRingMemory } from "./user_memory.ts";
 
@@ -67,6 +67,9 @@ export class StackExecutor extends Executor implements StackMachine {
     await this.whenQuiet();
     this.regularFiles.closeAll();
   }
+
+  /** {@inheritDoc StackMachine.optionSet} */
+  optionSet(_file: StackFile, _option: SocketOption): void {}
 
   protected override refusalOf(opcode: number): number {
     return HANDLERS[opcode] === null ? unknownOpcode(opcode) : 0;

@@ -28,6 +28,15 @@ export interface StackMachine extends ControlMachine {
    * within a step.
    */
   deliver(): void;
+  /** Hears of an option that a socket has taken. */
+  optionSet(file: StackFile, option: SocketOption): void;
+}
+
+/** An option of a socket, by its numbers on Linux. */
+export interface SocketOption {
+  readonly level: number;
+  readonly name: number;
+  readonly value: Uint8Array;
 }
 
 /** Begins one operation on a stack. */

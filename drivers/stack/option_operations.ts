@@ -39,7 +39,10 @@ function writeOption(machine: StackMachine, operation: Operation): number {
   // A copy: the value must not change under who reads it.
   const value = new Uint8Array(machine.memory.bytes.slice(at, at + length));
   const result = file.socket.setOption(level, name, value);
-  if (result === 0 && file instanceof DatagramFile) noteBeside(file, level, name, value);
+  if (result === 0) {
+    if (file instanceof DatagramFile) noteBeside(file, level, name, value);
+    machine.optionSet(file, { level, name, value });
+  }
   // What this library's callers know as an option that a backend lacks.
   return result === -Errno.ENOPROTOOPT ? -Errno.ENOTSUP : result;
 }

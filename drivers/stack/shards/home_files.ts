@@ -25,7 +25,7 @@ import { RegularFiles } from "../../machine/regular_files.ts";
 import { Timeouts } from "../../machine/timeouts.ts";
 import type { StackFile } from "../file.ts";
 import { HANDLERS } from "../handlers.ts";
-import type { StackMachine } from "../machine.ts";
+import type { SocketOption, StackMachine } from "../machine.ts";
 import type { StackService } from "../service.ts";
 import { StreamFile, StreamState } from "../stream.ts";
 import { attachRingMemory, createUserMemory } from "../user_memory.ts";
@@ -106,6 +106,9 @@ export class HomeFiles implements StackMachine {
   pollsOf(fd: number): Polls | null {
     return this.files.get(fd)?.polls ?? null;
   }
+
+  /** {@inheritDoc StackMachine.optionSet} Those of a connection are nobody else's. */
+  optionSet(_file: StackFile, _option: SocketOption): void {}
 
   /** Takes a connection. @returns its number, or -1 where there is none left */
   add(family: number, socket: StreamStackSocket): number {

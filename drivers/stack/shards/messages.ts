@@ -11,6 +11,7 @@
 import type { IpAddress } from "../../../stack/ip/types.ts";
 import type { Words } from "../../../ring/barrier.ts";
 import type { Operation } from "../../machine/operation.ts";
+import type { SocketOption } from "../machine.ts";
 import type { StackRingHandle } from "../user_memory.ts";
 
 /** What a message says. */
@@ -149,13 +150,6 @@ export interface SharedRing {
   readonly handle: StackRingHandle;
   /** Where its provided buffers are at, of both groups. */
   readonly heads: readonly [SharedArrayBuffer, SharedArrayBuffer];
-}
-
-/** An option of a socket, by its numbers on Linux. */
-export interface SocketOption {
-  readonly level: number;
-  readonly name: number;
-  readonly value: Uint8Array;
 }
 
 /** What a listener is that other shards are to have as well. */

@@ -8,6 +8,7 @@
 import { AF_INET6 } from "../../../ring/abi/sockaddr.ts";
 import { Ready, type SocketOwner, type StreamStackSocket } from "../../../stack/socket.ts";
 import type { StackCore } from "../../../stack/types.ts";
+import type { SocketOption } from "../machine.ts";
 import { familyOf } from "../names.ts";
 import type { HomeFiles } from "./home_files.ts";
 import {
@@ -17,7 +18,6 @@ import {
   M_KIND,
   M_RING,
   MessageKind,
-  type SocketOption,
   writeEnds,
 } from "./messages.ts";
 import type { MessageWriter } from "./message_queue.ts";

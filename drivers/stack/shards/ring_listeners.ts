@@ -9,7 +9,6 @@ import { Op, Shut } from "../../../ring/abi/opcodes.ts";
 import { type Machine, uncancellable } from "../../machine/machine.ts";
 import type { FileTable } from "../../machine/file_table.ts";
 import type { Operation } from "../../machine/operation.ts";
-import { isWithin } from "../../machine/segments.ts";
 import type { StackFile } from "../file.ts";
 import { type StreamFile, StreamState } from "../stream.ts";
 import { type Mirrors, OwnedListener } from "./owned_listener.ts";
@@ -20,14 +19,10 @@ import {
   M_RING,
   MessageKind,
   type RingLetter,
-  type SocketOption,
 } from "./messages.ts";
+import type { SocketOption } from "../machine.ts";
 import type { MessageWriter } from "./message_queue.ts";
 import type { RemoteSocket } from "./remote_socket.ts";
-
-/** Options of one socket that are kept in mind for its mirrors, at most. */
-const MOST_OPTIONS = 64;
-const LONGEST_OPTION = 4096;
 
 /** The other shards, as a ring sees them. */
 export interface RingPeers {
@@ -150,17 +145,11 @@ export class RingListeners implements Mirrors {
   }
 
   /** Keeps an option in mind, for mirrors that are to be or are there. */
-  noteOption(file: StreamFile, operation: Operation): void {
+  noteOption(file: StreamFile, option: SocketOption): void {
     if (file.state !== StreamState.CREATED && file.state !== StreamState.LISTENING) return;
-    const { memory } = this.#ring;
-    const { addressLow: level, addressHigh: name, fileIndex: length, address3: at } = operation;
-    if (length < 0 || length > LONGEST_OPTION || !isWithin(memory, at, length)) return;
-    const option = { level, name, value: new Uint8Array(memory.bytes.slice(at, at + length)) };
     const options = this.#options.get(file) ?? new Map<string, SocketOption>();
     this.#options.set(file, options);
-    const key = `${level} ${name}`;
-    if (options.size >= MOST_OPTIONS && !options.has(key)) return;
-    options.set(key, option);
+    options.set(`${option.level} ${option.name}`, option);
     const { socket } = file;
     if (!(socket instanceof OwnedListener) || !socket.isMirrored) return;
     this.tellAll({ type: "change", ring: this.#ring.number, id: socket.id, option });

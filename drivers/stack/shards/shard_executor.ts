@@ -14,6 +14,8 @@ import type { Clock } from "../../machine/clock.ts";
 import { OPCODES } from "../../machine/opcodes.ts";
 import type { Operation } from "../../machine/operation.ts";
 import { StackExecutor } from "../executor.ts";
+import type { StackFile } from "../file.ts";
+import type { SocketOption } from "../machine.ts";
 import type { StackService } from "../service.ts";
 import { StreamFile } from "../stream.ts";
 import type { StackRingMemory } from "../user_memory.ts";
@@ -162,6 +164,11 @@ export class ShardExecutor extends StackExecutor implements RemoteRing, Listenin
     if (this.#isShared) this.#listeners.tellAll({ type: "end", ring: this.number });
   }
 
+  /** {@inheritDoc StackMachine.optionSet} */
+  override optionSet(file: StackFile, option: SocketOption): void {
+    if (file instanceof StreamFile) this.#listeners.noteOption(file, option);
+  }
+
   protected override execute(operation: Operation): void {
     if (FORWARDED[operation.opcode] === 0) return super.execute(operation);
     const file = this.files.get(operation.fd);
@@ -171,12 +178,8 @@ export class ShardExecutor extends StackExecutor implements RemoteRing, Listenin
     if (socket instanceof OwnedListener && socket.isMirrored && isEnd(operation)) {
       return this.#listeners.close(file as StreamFile, socket, operation);
     }
-    switch (operation.opcode) {
-      case Op.LISTEN:
-        if (file instanceof StreamFile) return this.#listeners.listen(file, operation);
-        break;
-      case DriverOp.SETSOCKOPT:
-        if (file instanceof StreamFile) this.#listeners.noteOption(file, operation);
+    if (operation.opcode === Op.LISTEN && file instanceof StreamFile) {
+      return this.#listeners.listen(file, operation);
     }
     super.execute(operation);
   }

@@ -234,6 +234,36 @@ testShards("options of a listener are those of its connections on every shard", 
   assertEquals(await read(await accepting), 1);
 });
 
+testShards("an option that the socket refuses is no other shard's matter", async (world) => {
+  const { shards, one } = world;
+  const fd = await one.socket();
+  await one.withAddress(Op.BIND, fd, "127.0.0.1:0").result();
+  const value = one.take(4);
+  const set = (name: number, bytes: number) => {
+    one.reactor.memory.words[value >> 2] = bytes;
+    const addressWords = [SockOpt.SOL_SOCKET, name] as const;
+    return one.run(DriverOp.SETSOCKOPT, fd, { addressWords, fileIndex: 4, address3: value });
+  };
+  for (let name = 1000; name < 1100; name++) assertEquals(await set(name, 1), -Errno.ENOTSUP);
+  assertEquals(await set(SockOpt.SO_KEEPALIVE, 1), 0);
+  const { core } = shards[1].host;
+  const make = core.streamSocket;
+  const asked: number[] = [];
+  core.streamSocket = (family) => {
+    const socket = make.call(core, family);
+    if (typeof socket === "number") return socket;
+    const write = socket.setOption;
+    socket.setOption = (level, name, bytes) => {
+      if (level === SockOpt.SOL_SOCKET) asked.push(name);
+      return write.call(socket, level, name, bytes);
+    };
+    return socket;
+  };
+  assertEquals(await one.run(Op.LISTEN, fd, { length: 4 }), 0);
+  core.streamSocket = make;
+  assertEquals(asked, [SockOpt.SO_KEEPALIVE]);
+});
+
 testShards("LISTEN fails where another shard cannot, and can be tried again", async (world) => {
   const { shards, one } = world;
   const { core } = shards[1].host;
