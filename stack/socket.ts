@@ -125,6 +125,31 @@ export interface DatagramInfo {
   segmentBytes: number;
 }
 
+/** Where an error comes from: `SO_EE_ORIGIN_*`. Source: Linux, `linux/errqueue.h`. */
+export const ErrorOrigin = { LOCAL: 1, ICMP: 2, ICMP6: 3 } as const;
+
+/** An error about a datagram that was sent: what `MSG_ERRQUEUE` is answered with. */
+export interface ErrorReport {
+  /** Such as ECONNREFUSED. */
+  readonly errno: number;
+  /** One of {@linkcode ErrorOrigin}. */
+  readonly origin: number;
+  /** Of ICMP, or 0. */
+  readonly type: number;
+  /** Of ICMP, or 0. */
+  readonly code: number;
+  /** The MTU, or where in the header something is wrong, or 0. */
+  readonly info: number;
+  /** Whom the datagram was for. */
+  readonly address: IpAddress;
+  /** Its port, 0 where it had none. */
+  readonly port: number;
+  /** What the packet that told of it says of itself; null for what was found here. */
+  readonly packet: DatagramInfo | null;
+  /** What was quoted of the datagram's payload. */
+  readonly payload: Uint8Array;
+}
+
 /** What a sender says about one datagram, beyond what the socket's options say. */
 export interface DatagramParameters {
   /** Whom it is for; null for whom the socket is connected to. */
@@ -176,4 +201,6 @@ export interface DatagramStackSocket extends StackSocket {
   ): number;
   /** Bytes of the next datagram, 0 when there is none. */
   readonly available: number;
+  /** Takes the oldest error that was kept by `IP_RECVERR` or `IPV6_RECVERR`; null for none. */
+  takeReport(): ErrorReport | null;
 }

@@ -7,8 +7,9 @@
 import { CMSGHDR } from "../../ring/abi/layout.ts";
 import { SockOpt } from "../../ring/abi/opcodes.ts";
 import { controlSpace } from "../../ring/abi/control.ts";
-import type { DatagramInfo } from "../../stack/socket.ts";
-import { putIpv6, putWord } from "./names.ts";
+import { AF_INET6, SOCKADDR_IN6_SIZE, SOCKADDR_IN_SIZE } from "../../ring/abi/sockaddr.ts";
+import type { DatagramInfo, ErrorReport } from "../../stack/socket.ts";
+import { isScoped, putIpv6, putWord, writeSockaddr } from "./names.ts";
 
 const { SOL_IP, SOL_SOCKET, IPPROTO_IPV6, IPPROTO_UDP } = SockOpt;
 
@@ -39,6 +40,9 @@ const OPTIONS: readonly (readonly [level: number, name: number, bit: number])[] 
 export function besideOf(level: number, name: number): number {
   return OPTIONS.find(([at, called]) => at === level && called === name)?.[2] ?? 0;
 }
+
+/** `sizeof(struct sock_extended_err)`. */
+const EXTENDED_ERROR_BYTES = 16;
 
 /** One control message, before it is known how much of it there is room for. */
 const scratch = new Uint8Array(64);
@@ -91,6 +95,29 @@ export class ControlWriter {
     if ((wanted & Beside.SEGMENTS) !== 0 && info.segmentBytes > 0) {
       this.#int(IPPROTO_UDP, SockOpt.UDP_GRO, info.segmentBytes);
     }
+  }
+
+  /**
+   * Writes what is known of an error: a `struct sock_extended_err`, and who told of it. Source: ip(7),
+   * Linux `ip_recv_error`, `ipv6_recv_error`.
+   */
+  report(family: number, { errno, origin, type, code, info, packet }: ErrorReport): void {
+    const isIpv6 = family === AF_INET6;
+    this.#put(0, errno);
+    this.#put(4, origin | type << 8 | code << 16);
+    this.#put(8, info);
+    this.#put(12, 0);
+    const length = isIpv6 ? SOCKADDR_IN6_SIZE : SOCKADDR_IN_SIZE;
+    const at = CMSGHDR.SIZE + EXTENDED_ERROR_BYTES;
+    if (packet === null) {
+      scratch.fill(0, at, at + length);
+    } else {
+      const { source, interface: link } = packet;
+      writeSockaddr(scratch, at, length, family, source, 0, isScoped(source) ? link : 0);
+    }
+    const bytes = EXTENDED_ERROR_BYTES + length;
+    if (isIpv6) this.#emit(IPPROTO_IPV6, SockOpt.IPV6_RECVERR, bytes);
+    else this.#emit(SOL_IP, SockOpt.IP_RECVERR, bytes);
   }
 
   #packetInfo({ destination, interface: index }: DatagramInfo): void {

@@ -16,18 +16,18 @@ import {
 } from "../../stack/socket.ts";
 import { prepareReceive } from "../machine/datagram_receive.ts";
 import type { Operation } from "../machine/operation.ts";
-import { advance, isWithin, locate, readLong } from "../machine/segments.ts";
+import { advance, locate, readLong } from "../machine/segments.ts";
 import { isMultishotReceive, messageFlags } from "../machine/transfers.ts";
 import { ControlWriter } from "./control_messages.ts";
 import { StackFile } from "./file.ts";
 import type { StackMachine } from "./machine.ts";
+import { beginControl, endMessage, writeName } from "./message_writer.ts";
 import { readControl } from "./messages.ts";
 import { destinationOf, Endpoint, isScoped, readSockaddr, writeSockaddr } from "./names.ts";
 
 /** `MSG_CONFIRM`, `MSG_DONTROUTE`, `MSG_CMSG_CLOEXEC`, `MSG_EOR`. */
 const HINTS = 0x800 | 0x4 | 0x40000000 | 0x80;
 const MORE = 0x8000;
-const ERROR_QUEUE = 0x2000;
 const KNOWN_SEND_FLAGS = Msg.NOSIGNAL | Msg.DONTWAIT | Msg.WAITALL | MORE | HINTS;
 /** `POLLWRNORM`, `POLLWRBAND`. */
 const WRITE_NORMAL = 0x100;
@@ -112,9 +112,8 @@ export class DatagramFile extends StackFile {
     const flags = messageFlags(operation);
     operation.operationFlags = flags;
     const { memory } = this.machine;
-    // Errors are told by results; nothing ever is in the queue of errors.
-    if ((flags & ERROR_QUEUE) !== 0) return this.machine.complete(operation, -Errno.EAGAIN, 0);
-    const result = prepareReceive(memory, operation, flags);
+    const result = prepareReceive(memory, operation, flags & ~Msg.ERRQUEUE);
+    if (result >= 0 && (flags & Msg.ERRQUEUE) !== 0) return this.#receiveReport(operation);
     // As read(2) has it, nothing is read when nothing is wanted; recv(2) takes a datagram.
     const isNothing = operation.total === 0 && isPlainRead(operation);
     if (result < 0 || isNothing) return this.machine.complete(operation, result, 0);
@@ -266,6 +265,37 @@ export class DatagramFile extends StackFile {
     return true;
   }
 
+  /** `MSG_ERRQUEUE`, which never waits: the oldest report of an error. */
+  #receiveReport(operation: Operation): void {
+    const { machine, family, beside } = this;
+    // Reports have no room in provided buffers.
+    const selects = (operation.flags & SqeFlag.BUFFER_SELECT) !== 0;
+    const report = selects ? null : this.socket.takeReport();
+    if (report === null) {
+      return machine.complete(operation, selects ? -Errno.EINVAL : -Errno.EAGAIN, 0);
+    }
+    const { memory } = machine;
+    const { payload } = report;
+    const count = gatherRanges(machine, operation, operation.total);
+    let copied = 0;
+    for (let range = 0; range < count; range++) {
+      const part = payload.subarray(copied, copied + ranges[2 * range + 1]);
+      memory.bytes.set(part, ranges[2 * range]);
+      copied += part.length;
+    }
+    if (operation.opcode === Op.RECVMSG) {
+      const { address, port, packet } = report;
+      writeName(memory, operation.offset, family, address, port, packet?.interface ?? 0);
+      beginControl(memory, operation.offset, control);
+      if (packet !== null) control.describe(beside, packet, 0);
+      control.report(family, report);
+      const truncated = (copied < payload.length ? Msg.TRUNC : 0) |
+        (control.isTruncated ? Msg.CTRUNC : 0);
+      endMessage(memory, operation.offset, control, Msg.ERRQUEUE | truncated);
+    }
+    machine.complete(operation, copied, 0);
+  }
+
   /** Takes a datagram into `ranges`, and what is known of it into `info`. */
   #take(operation: Operation, count: number): number {
     const flags = operation.operationFlags & Msg.PEEK;
@@ -284,24 +314,14 @@ export class DatagramFile extends StackFile {
   /** Writes what came with a datagram into the `msghdr` of a RECVMSG, as recvmsg(2) does. */
   #describeMessage(operation: Operation, copied: number): void {
     const { memory } = this.machine;
-    const { words, bytes } = memory;
+    const hasOne = info.port >= 0;
     // Its place was noted when the operation was prepared: `addr` walks through the vector.
     const header = operation.offset;
-    const name = readLong(memory, header + MSGHDR.NAME);
-    const lengthAt = (header + MSGHDR.NAME_LENGTH) >> 2;
-    if (name !== 0) {
-      const room = words[lengthAt];
-      const isPlaced = room >= 0 && isWithin(memory, name, room);
-      words[lengthAt] = isPlaced && info.port >= 0 ? this.#writeSource(name, room) : 0;
-    }
-    const controlAt = readLong(memory, header + MSGHDR.CONTROL);
-    const room = readLong(memory, header + MSGHDR.CONTROL_LENGTH);
-    const hasRoom = controlAt !== 0 && isWithin(memory, controlAt, room);
-    control.begin(bytes, controlAt, hasRoom ? room : 0);
-    if (info.port >= 0) control.describe(this.beside, info, 0);
-    words[(header + MSGHDR.CONTROL_LENGTH) >> 2] = control.length;
-    words[((header + MSGHDR.CONTROL_LENGTH) >> 2) + 1] = 0;
-    words[(header + MSGHDR.FLAGS) >> 2] = this.#messageFlags(copied);
+    const source = hasOne ? info.source : null;
+    writeName(memory, header, this.family, source, info.port, info.interface);
+    beginControl(memory, header, control);
+    if (hasOne) control.describe(this.beside, info, 0);
+    endMessage(memory, header, control, this.#messageFlags(copied));
   }
 
   #messageFlags(copied: number): number {

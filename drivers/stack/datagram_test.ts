@@ -159,3 +159,20 @@ testStack("a socket that nobody hears says so once, and lives on", async (progra
   assertEquals(await send(), 1);
   await program.run(Op.CLOSE, fd);
 });
+
+testStack("reports of errors are waited for by nobody, and take no buffer", async (program) => {
+  const { fd } = await bound(program);
+  const address = program.take(8);
+  const fields = { address, length: 8, operationFlags: Msg.ERRQUEUE };
+  assertEquals(await program.run(Op.RECV, fd, fields), -Errno.EAGAIN);
+  const selecting = { length: 8, operationFlags: Msg.ERRQUEUE };
+  assertEquals(
+    await program.run(Op.RECV, fd, {
+      ...selecting,
+      flags: SqeFlag.BUFFER_SELECT,
+      bufferGroup: DATAGRAM_GROUP,
+    }),
+    -Errno.EINVAL,
+  );
+  await program.run(Op.CLOSE, fd);
+});

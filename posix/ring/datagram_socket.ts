@@ -190,13 +190,14 @@ export class DatagramSocket extends RingSocket {
   /** {@inheritDoc OpenFile.receiveMessage} */
   override receiveMessage(message: RawMessage, flags: number): Outcome {
     if (message.iov.length > IOV_MAX) return -Errno.EMSGSIZE;
-    // No errors are queued here.
-    if ((flags & MSG_ERRQUEUE) !== 0) return -Errno.EAGAIN;
-    const isHasty = this.isNonBlocking || (flags & MSG_DONTWAIT) !== 0;
+    const isQueue = (flags & MSG_ERRQUEUE) !== 0;
+    // Only a stack queues errors; nobody waits for one.
+    if (isQueue && !this.ring.hasStack) return -Errno.EAGAIN;
+    const isHasty = isQueue || this.isNonBlocking || (flags & MSG_DONTWAIT) !== 0;
     const call = new DatagramCall(this.ring, {
       descriptor: this.descriptor,
       isSend: false,
-      flags: (flags & (MSG_PEEK | MSG_TRUNC)) | (isHasty ? Msg.DONTWAIT : 0),
+      flags: (flags & (MSG_PEEK | MSG_TRUNC | MSG_ERRQUEUE)) | (isHasty ? Msg.DONTWAIT : 0),
       timeoutMs: isHasty ? Infinity : this.options.receiveTimeoutMs,
     }, message);
     const kept = flags & MSG_CMSG_CLOEXEC;

@@ -277,6 +277,7 @@ export const Msg = {
   TRUNC: 0x20,
   DONTWAIT: 0x40,
   WAITALL: 0x100,
+  ERRQUEUE: 0x2000,
   NOSIGNAL: 0x4000,
   CMSG_CLOEXEC: 0x40000000,
 } as const;

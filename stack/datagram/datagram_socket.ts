@@ -8,11 +8,12 @@
 import { Errno } from "../../ring/abi/errno.ts";
 import { Msg, Shut } from "../../ring/abi/opcodes.ts";
 import { isAny, isMulticast, isSame } from "../ip/addresses.ts";
-import { Flow, type IpAddress, type IpParameters } from "../ip/types.ts";
+import { Flow, type IcmpError, type IpAddress, type IpParameters } from "../ip/types.ts";
 import {
   type DatagramInfo,
   type DatagramParameters,
   type DatagramStackSocket,
+  type ErrorReport,
   Ready,
   type SocketOwner,
   type UserMemory,
@@ -34,6 +35,7 @@ import { Slot } from "./option_rows.ts";
 import { ReceiveQueue } from "./receive_queue.ts";
 import { type BudgetHolder, SendShare } from "./send_budget.ts";
 import { SendWays } from "./send_ways.ts";
+import { reportOf, reportOfLength, SocketErrors } from "./socket_errors.ts";
 import { type OptionHost, SocketOptions } from "./socket_options.ts";
 import { copyToUser } from "./user_copy.ts";
 
@@ -74,7 +76,7 @@ export abstract class DatagramSocket implements DatagramStackSocket, OptionHost,
   /** Whether the port was asked for. */
   #hasOwnPort = false;
   #shut = 0;
-  #error = 0;
+  readonly #errors = new SocketErrors();
   readonly #ways: SendWays;
   readonly #reader: InfoReader;
   readonly #share: SendShare;
@@ -159,7 +161,7 @@ export abstract class DatagramSocket implements DatagramStackSocket, OptionHost,
   readiness(): number {
     let ready = 0;
     if (!this.queue.isEmpty) ready |= Ready.IN;
-    if (this.#error !== 0) ready |= Ready.ERROR;
+    if (this.#errors.isAny) ready |= Ready.ERROR;
     if (this.isShutForReceiving) ready |= Ready.IN | Ready.READ_HANGUP;
     if (this.#shut === (SHUT_RECEIVE | SHUT_SEND)) ready |= Ready.HANGUP;
     if (this.hasRoom()) ready |= Ready.OUT;
@@ -168,15 +170,57 @@ export abstract class DatagramSocket implements DatagramStackSocket, OptionHost,
 
   /** See {@linkcode StackSocket.takeError}. */
   takeError(): number {
-    const error = this.#error;
-    this.#error = 0;
-    return error;
+    return this.#errors.take();
   }
 
-  /** Keeps an error for whoever calls next. */
-  fail(errno: number): void {
-    this.#error = errno;
+  /**
+   * Takes an error about what it has sent.
+   *
+   * @param port of whom that was for, 0 where it had none
+   * @param quoteAt where in memory what whoever asks for it is shown of it begins
+   * @returns whether anybody is told
+   */
+  reported(error: IcmpError, port: number, quoteAt: number): boolean {
+    const { options } = this;
+    const { errno, isHard, flow: { remote } } = error;
+    const isIpv6 = typeof remote !== "number";
+    const isTooLong = errno === Errno.EMSGSIZE;
+    if (isTooLong && !options.reportsPathMtu(isIpv6)) return false;
+    const keeps = this.#keepsErrors(isIpv6);
+    // Linux: who did not ask is told only where it is clear whom it concerns, and of what lasts.
+    if (!keeps && !(this.isConnected && (isHard || isTooLong))) return false;
+    if (keeps) this.#keep(reportOf(this.context.environment, error, port, quoteAt));
+    this.#errors.set(errno);
     this.owner?.onReady(Ready.ERROR);
+    return true;
+  }
+
+  /** Notes that what was to go a way is longer than its MTU, and must not be taken apart. */
+  protected tooLong({ remote, remotePort, path }: Flow): void {
+    if (!this.#keepsErrors(typeof remote !== "number")) return;
+    this.#keep(reportOfLength(remote, remotePort, path?.mtu ?? 0));
+    this.owner?.onReady(Ready.ERROR);
+  }
+
+  #keepsErrors(isIpv6: boolean): boolean {
+    return this.options.has(isIpv6 ? Slot.RECEIVE_ERRORS_6 : Slot.RECEIVE_ERRORS);
+  }
+
+  #keep(report: ErrorReport): void {
+    const { queue, options } = this;
+    if (!this.#errors.push(report, options.receiveBuffer - queue.charged)) queue.dropped++;
+  }
+
+  /** See {@linkcode DatagramStackSocket.takeReport}. */
+  takeReport(): ErrorReport | null {
+    const report = this.#errors.shift();
+    if (report !== null && this.#errors.isAny) this.owner?.onReady(Ready.ERROR);
+    return report;
+  }
+
+  /** See {@linkcode OptionHost.forgetReports}. */
+  forgetReports(): void {
+    this.#errors.clear();
   }
 
   /** See {@linkcode StackSocket.bind}. */
@@ -332,7 +376,8 @@ export abstract class DatagramSocket implements DatagramStackSocket, OptionHost,
     info: DatagramInfo,
     flags: number,
   ): number {
-    if (this.#error !== 0) return -this.takeError();
+    const error = this.takeError();
+    if (error !== 0) return -error;
     const { queue } = this;
     if (queue.isEmpty) return this.isShutForReceiving ? this.#end(info) : -Errno.EAGAIN;
     const { columns, environment: { arena } } = this.context;

@@ -54,10 +54,12 @@ export const Slot = {
   RETURN_OPTIONS: 39,
   FREE_BIND: 40,
   BIND_WITHOUT_PORT: 41,
+  RECEIVE_ERRORS: 42,
+  RECEIVE_ERRORS_6: 43,
 } as const;
 
 /** How many values a socket has. */
-const SLOT_COUNT = 42;
+const SLOT_COUNT = 44;
 
 /** The kinds of sockets that have an option. */
 export const Kind = { UDP: 1, RAW: 2, PING: 4, ALL: 7 } as const;
@@ -128,6 +130,7 @@ const OPTION_ROWS: readonly OptionRow[] = [
   flag(SOL_IP, Ipv4Name.RETURN_OPTIONS, Slot.RETURN_OPTIONS),
   flag(SOL_IP, Ipv4Name.FREE_BIND, Slot.FREE_BIND),
   flag(SOL_IP, Ipv4Name.BIND_ADDRESS_NO_PORT, Slot.BIND_WITHOUT_PORT),
+  flag(SOL_IP, SockOpt.IP_RECVERR, Slot.RECEIVE_ERRORS),
   flag(SOL_IP, SockOpt.IP_HDRINCL, Slot.HEADER_INCLUDED, 0, Kind.RAW),
   integer(IPPROTO_IPV6, SockOpt.IPV6_UNICAST_HOPS, Slot.UNICAST_HOPS, HOPS, -1),
   integer(IPPROTO_IPV6, SockOpt.IPV6_MULTICAST_HOPS, Slot.MULTICAST_HOPS, HOPS, 1),
@@ -140,6 +143,7 @@ const OPTION_ROWS: readonly OptionRow[] = [
   flag(IPPROTO_IPV6, SockOpt.IPV6_RECVHOPLIMIT, Slot.RECEIVE_HOP_LIMIT),
   flag(IPPROTO_IPV6, SockOpt.IPV6_RECVTCLASS, Slot.RECEIVE_TRAFFIC_CLASS),
   integer(IPPROTO_IPV6, SockOpt.IPV6_TCLASS, Slot.TRAFFIC_CLASS, [-1, HOPS_MAXIMUM]),
+  flag(IPPROTO_IPV6, SockOpt.IPV6_RECVERR, Slot.RECEIVE_ERRORS_6),
   flag(IPPROTO_IPV6, Ipv6Name.DONT_FRAGMENT, Slot.DONT_FRAGMENT),
   flag(IPPROTO_UDP, UdpName.CORK, Slot.CORK, 0, Kind.UDP),
   flag(IPPROTO_UDP, UdpName.NO_CHECKSUM_6_SEND, Slot.NO_CHECKSUM_6_SEND, 0, Kind.UDP),

@@ -81,6 +81,8 @@ export interface OptionHost {
   onReuseChange(): number;
   /** Corks no more. */
   onUncork(): void;
+  /** Forgets the errors that were kept for whoever asked for them. */
+  forgetReports(): void;
 }
 
 /** What was set on one socket. */
@@ -218,6 +220,8 @@ export class SocketOptions {
     else if (number < 0 && row.minimum === -1 && slot !== Slot.UNICAST_HOPS) number = 0;
     this.values[slot] = number;
     if (slot === Slot.REUSE_ADDRESS || slot === Slot.REUSE_PORT) return this.#host.onReuseChange();
+    const isReports = slot === Slot.RECEIVE_ERRORS || slot === Slot.RECEIVE_ERRORS_6;
+    if (isReports && number === 0) this.#host.forgetReports();
     if (slot === Slot.CORK && number === 0) this.#host.onUncork();
     return 0;
   }

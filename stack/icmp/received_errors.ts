@@ -36,6 +36,8 @@ class Received implements IcmpError {
   info = 0;
   from: IpAddress = 0;
   flow: Flow = new Flow();
+  packet = -1;
+  quotedHeader = 0;
   quote = 0;
   quoteBytes = 0;
 }
@@ -83,6 +85,8 @@ export class ErrorReceiver {
     error.type = type;
     error.code = code;
     error.from = from;
+    error.packet = packet;
+    error.quotedHeader = quoteAt;
     error.quote = quoteAt + headerBytes;
     error.quoteBytes = at + bytes - error.quote;
     const { flow } = error;
@@ -113,6 +117,8 @@ export class ErrorReceiver {
     error.code = code;
     error.from = from;
     error.info = icmpv6.mtu(memory, at);
+    error.packet = packet;
+    error.quotedHeader = quoteAt;
     const { flow } = error;
     flow.local = ipv6Addresses.at(memory, ipv6.sourceAt(quoteAt));
     flow.remote = ipv6Addresses.at(memory, ipv6.destinationAt(quoteAt));

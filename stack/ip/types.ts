@@ -207,6 +207,10 @@ export interface IcmpReport {
 export interface IcmpError extends IcmpReport {
   /** The flow of the packet that it is about, as its sender saw it: `local` is our end. */
   readonly flow: Flow;
+  /** The packet that says so; its hold is its giver's. */
+  readonly packet: number;
+  /** The offset in memory of the quoted header of IP. */
+  readonly quotedHeader: number;
   /** The offset in memory of the quoted transport header. */
   readonly quote: number;
   /** The bytes that are quoted from there on: 8 or more, or it would not be delivered. */

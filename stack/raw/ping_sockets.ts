@@ -176,6 +176,7 @@ export class PingSocket extends DatagramSocket {
       this.#shared.counters.add(RawCounter.DROPPED_SEND);
       return bytes;
     }
+    if (result === -Errno.EMSGSIZE) this.tooLong(way);
     if (result < 0) return result;
     this.#shared.counters.add(RawCounter.REQUESTS_SENT);
     return bytes;
@@ -258,11 +259,6 @@ export class PingSockets implements EchoListener {
   onError(error: IcmpError): void {
     const { local, remote, localPort, scope } = error.flow;
     const socket = this.#find(localPort, remote, local, scope);
-    const concerns = socket !== undefined && socket.isConnected && (error.isHard ||
-      error.errno === Errno.EMSGSIZE &&
-        socket.options.reportsPathMtu(typeof remote !== "number"));
-    if (!concerns) return;
-    this.#shared.counters.add(RawCounter.ERRORS);
-    socket.fail(error.errno);
+    if (socket?.reported(error, 0, error.quote)) this.#shared.counters.add(RawCounter.ERRORS);
   }
 }

@@ -120,13 +120,13 @@ export class RawSocket extends DatagramSocket {
     return true;
   }
 
-  /** Whether an error about a packet of its protocol is to be told to whoever has it. */
-  concerns({ errno, isHard, flow: { local, remote } }: IcmpError): boolean {
-    if (this.isClosed || !this.isConnected || !this.isBoundFor(local)) return false;
-    if (!this.isConnectedTo(remote, this.flow.remotePort)) return false;
-    return errno === Errno.EMSGSIZE
-      ? this.options.reportsPathMtu(typeof remote !== "number")
-      : isHard;
+  /** Takes an error about a packet of its protocol. @returns whether it concerns it */
+  onError(error: IcmpError): boolean {
+    const { local, remote } = error.flow;
+    if (this.isClosed || !this.isBoundFor(local)) return false;
+    if (this.isConnected && !this.isConnectedTo(remote, this.flow.remotePort)) return false;
+    const isWhole = this.options.has(Slot.HEADER_INCLUDED);
+    return this.reported(error, 0, isWhole ? error.quotedHeader : error.quote);
   }
 
   #isFiltered(packet: number): boolean {
@@ -229,6 +229,7 @@ export class RawSocket extends DatagramSocket {
       this.#shared.counters.add(RawCounter.DROPPED_SEND);
       return bytes;
     }
+    if (result === -Errno.EMSGSIZE) this.tooLong(way);
     if (result < 0) return result;
     this.#shared.counters.add(RawCounter.SENT);
     return bytes;

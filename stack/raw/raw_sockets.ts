@@ -90,12 +90,10 @@ export class RawSockets implements RawListener {
     return isTaken;
   }
 
-  /** See {@linkcode RawListener.onError}: raw(7), only those who are connected are told. */
+  /** See {@linkcode RawListener.onError}: raw(7), only those are told who are connected, or ask. */
   onError(error: IcmpError, protocol: number): void {
     for (const socket of [...this.#listOf(protocol, typeof error.flow.remote !== "number")]) {
-      if (!socket.concerns(error)) continue;
-      this.#shared.counters.add(RawCounter.ERRORS);
-      socket.fail(error.errno);
+      if (socket.onError(error)) this.#shared.counters.add(RawCounter.ERRORS);
     }
   }
 }

@@ -287,17 +287,12 @@ export class Udp implements TransportProtocol {
 
   /** See {@linkcode TransportProtocol.onError}. */
   onError(error: IcmpError): void {
-    const { flow: { remote }, errno } = error;
     const socket = this.#socketOf(error);
     if (socket === undefined) return this.#counters.add(UdpCounter.DROPPED_ERROR_NO_SOCKET);
     // RFC 1122 section 4.1.3.3 (MUST): errors are passed to whoever sent; as on Linux only where
-    // it is clear whom they concern.
-    const isHard = errno === Errno.EMSGSIZE
-      ? socket.options.reportsPathMtu(typeof remote !== "number")
-      : error.isHard;
-    if (!socket.isConnected || !isHard) return;
-    this.#counters.add(UdpCounter.ERRORS);
-    socket.fail(errno);
+    // it is clear whom they concern, or to whoever asks for all.
+    const isTold = socket.reported(error, error.flow.remotePort, error.quote + udp.HEADER_BYTES);
+    if (isTold) this.#counters.add(UdpCounter.ERRORS);
   }
 }
 

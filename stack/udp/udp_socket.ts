@@ -269,6 +269,7 @@ export class UdpSocket extends DatagramSocket {
       counters.add(UdpCounter.DROPPED_SEND);
       return 0;
     }
+    if (result === -Errno.EMSGSIZE) this.tooLong(way);
     if (result < 0) return result;
     counters.add(UdpCounter.SENT, segmentBytes === 0 ? 1 : Math.ceil(bytes / segmentBytes));
     return 0;

@@ -107,17 +107,6 @@ export const STACK_DIFFERENCES: readonly Difference[] = [
   {
     subject: "stack",
     why:
-      "A stack keeps no queue of errors: `IP_RECVERR` and `IPV6_RECVERR` of datagrams are ENOPROTOOPT.",
-    scripts: [
-      "datagrams: IP_RECVERR tells it nevertheless, and who and what",
-      "datagrams: IPV6_RECVERR tells it for IPv6",
-      "every option: IP_RECVERR in all lengths",
-      "every option: IPV6_RECVERR in all lengths",
-    ],
-  },
-  {
-    subject: "stack",
-    why:
       "A few options are missing, ENOPROTOOPT: `TCP_SAVE_SYN`, `IP_MINTTL`, `IPV6_ADDRFORM`, and `IPV6_MTU` and `IPV6_PKTINFO` for all datagrams of a socket.",
     scripts: [
       "options: TCP_SAVE_SYN keeps the first packet",

@@ -280,6 +280,8 @@ export class FakeIp implements IpOutput, IcmpErrors {
       from: flow.remote,
       flow,
       quote,
+      packet: -1,
+      quotedHeader: 0,
       quoteBytes: 8,
     };
     const receiver = this.protocols.get(protocol);

@@ -33,6 +33,10 @@ export class TestDatagram extends TestSocket implements DatagramStackSocket {
     return this.#received[0]?.bytes.length ?? 0;
   }
 
+  takeReport(): null {
+    return null;
+  }
+
   readiness(): number {
     const ready = this.error === 0 ? Ready.OUT : Ready.OUT | Ready.ERROR;
     return this.#received.length > 0 || this.#isShut ? ready | Ready.IN : ready;

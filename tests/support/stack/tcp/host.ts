@@ -280,6 +280,8 @@ export class TestHost implements IpOutput, PathFeedback {
         path: null,
       }),
       quote,
+      packet: -1,
+      quotedHeader: 0,
       quoteBytes: 8,
     });
     this.arena.release(packet);
