@@ -97,8 +97,9 @@ export function describeInterface(
   index: number,
   macGroups: number,
 ): InterfaceDescription | number {
+  const { name, kind, mac = 0, isPromiscuous = false } = options;
   // RFC 1122 section 3.1 (MUST): an interface forwards nothing unless it is told to.
-  const { name, kind, mac = 0, isForwarding = false, isPromiscuous = false } = options;
+  const isForwarding = options.isForwarding ?? false;
   const isLoopback = kind === "loopback";
   const mtu = options.mtu ?? (isLoopback ? MAXIMUM_MTU : ETHERNET_MTU);
   if (kind === "ethernet" && (mac === 0 || isGroupMac(mac))) return -Errno.EINVAL;

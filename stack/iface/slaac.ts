@@ -73,18 +73,17 @@ export class Slaac {
    * Makes an address of the link.
    *
    * @param counter how many earlier ones were duplicates
-   * @returns whether there is one
    */
-  addLinkLocal(link: LinkInterface, options: SlaacOptions, counter: number): boolean {
+  addLinkLocal(link: LinkInterface, options: SlaacOptions, counter: number): void {
     const { add, identifiers } = this.#parts;
     const { mac, index } = link;
     const address = counter > IDENTIFIER_RETRIES
       ? null
       : identifiers.stable(options.identifiers, LINK_LOCAL, mac, index, counter);
     // RFC 4862 section 5.4.5 (MUST): with EUI-64, a duplicate ends what the interface makes itself.
-    if (address === null) return false;
+    if (address === null) return;
     // RFC 4862 section 5.3 (MUST): a link-local address is made for every interface that comes up.
-    return add(link, address, PREFIX_BITS, { origin: "link-local" }) === 0;
+    add(link, address, PREFIX_BITS, { origin: "link-local" });
   }
 
   /** Takes an autonomous prefix. RFC 4862 section 5.5.3. */
@@ -171,19 +170,18 @@ export class Slaac {
    * An address proved to be somebody else's: makes another one.
    *
    * @param counter how many earlier ones were duplicates
-   * @returns whether there is one
    */
   replace(
     link: LinkInterface,
     duplicate: InterfaceAddress,
     options: SlaacOptions,
     counter: number,
-  ): boolean {
+  ): void {
     const { environment: { now } } = this.#parts;
     const { address, origin, router, validUntil, preferredUntil } = duplicate;
-    if (typeof address === "number") return false;
+    if (typeof address === "number") return;
     if (origin === "link-local") return this.addLinkLocal(link, options, counter);
-    if (router === null) return false;
+    if (router === null) return;
     const prefix: Ipv6Address = [address[0], address[1], 0, 0];
     const seconds = (until: number) =>
       until === Infinity ? 0xffff_ffff : Math.max(0, Math.floor((until - now) / SECOND));
@@ -193,10 +191,13 @@ export class Slaac {
       preferredLifetime: seconds(preferredUntil),
     };
     // RFC 7217 section 6 (SHOULD): the counter makes another identifier.
-    if (origin === "autoconfigured") return this.#add(link, router, said, options, counter);
+    if (origin === "autoconfigured") {
+      this.#add(link, router, said, options, counter);
+      return;
+    }
     // RFC 8981 section 3.4 (MUST): no more than TEMP_IDGEN_RETRIES times.
-    if (counter > IDENTIFIER_RETRIES) return false;
-    return this.#temporary.advertise(link, router, said);
+    if (counter > IDENTIFIER_RETRIES) return;
+    this.#temporary.advertise(link, router, said);
   }
 
   /** Forgets the addresses that an interface made. */

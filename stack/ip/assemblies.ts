@@ -151,6 +151,8 @@ export class Assemblies {
   /** Makes room for bytes and a node. @returns false when the assembly itself had to go */
   makeRoom(assembly: Assembly, bytes: number): boolean {
     const { bytes: limit, fragments } = this.#options;
+    // RFC 8200 section 5 (MUST): packets of 1500 bytes are put together.
+    // RFC 1122 section 3.3.2 (MUST): at least 576 bytes.
     while (this.#bytes + bytes > limit || this.pool.used >= fragments) {
       if (!this.#evict() || !assembly.isUsed) return false;
     }

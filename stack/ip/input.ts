@@ -281,8 +281,8 @@ function hasExtensions(view: DataView, at: number): boolean {
 /** What the sender is told of a fault, null where nothing. */
 function problemOf(fault: Fault): Problem | null {
   switch (fault) {
-    // RFC 8200 section 4.1 (MUST): hop-by-hop options anywhere else are not recognized.
     case Fault.IPV6_HOP_BY_HOP_NOT_FIRST:
+      // RFC 8200 section 4.1 (MUST): hop-by-hop options anywhere else are not recognized.
       return Problem.NEXT_HEADER;
     // RFC 8200 section 4.2: the highest bits of an unknown option ask for an error.
     case Fault.IPV6_OPTION_UNRECOGNIZED:

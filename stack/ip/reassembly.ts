@@ -31,8 +31,7 @@ export const REASSEMBLY: ReassemblyOptions = {
   packets: 256,
   fragments: 2048,
   fragmentsPerPacket: 128,
-  // RFC 8200 section 5 (MUST): packets of 1500 bytes are put together.
-  // RFC 1122 section 3.3.2 (MUST): at least 576 bytes. There is room for the longest there are.
+  // There is room for the longest packets that there are.
   bytes: 4 << 20,
   // RFC 1122 section 3.3.2 (SHOULD) excepted: it asks for 60 to 120 s, when identifications came
   // back after longer than that. Linux keeps fragments for 30 s.

@@ -227,6 +227,7 @@ Deno.test(
 );
 
 // covers RFC 1122 4.1.3.4 MUST
+// covers RFC 768 Fields MUST
 Deno.test(
   "a wrong checksum discards a datagram in silence, unless it is known to be good",
   withUdp((world) => {

@@ -84,7 +84,9 @@ function mutateValue(source: string, masked: string, start: number): Mutation | 
 /** A call or an assignment: it is not done. */
 function removeStatement(source: string, masked: string, start: number): Mutation | null {
   const text = masked.slice(start);
-  if (!/^\s*(?:this\b|[\w$#.[\]]+(?:\.|\(| [-+|&^]?= |\+\+|--))/.test(text)) return null;
+  if (!/^\s*(?:this\b|[\w$#.]+(?:\[[^\]\n]*\])*(?:\.|\(| [-+|&^]?= |\+\+|--))/.test(text)) {
+    return null;
+  }
   const end = statementEnd(masked, start);
   return end < 0 ? null : replace(source, start, end, () => "");
 }

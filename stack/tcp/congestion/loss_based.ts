@@ -125,8 +125,8 @@ export abstract class LossBased implements CongestionControl {
     const before = this.window;
     const growth = this.slowStartGrowth(sample);
     if (growth < 0) {
-      // RFC 9406 section 4.2 (MUST): CSS_ROUNDS rounds are over: the window is the threshold.
       this.endFirst();
+      // RFC 9406 section 4.2 (MUST): CSS_ROUNDS rounds are over: the window is the threshold.
       this.threshold = before;
       this.beginAvoidance(sample.now, false);
       return;
@@ -174,12 +174,12 @@ export abstract class LossBased implements CongestionControl {
     // RFC 9438 section 4.6 (MUST): marks reduce the window down to one segment; losses to two.
     const least = isMark ? this.segment : 2 * this.segment;
     const wanted = Math.max(this.threshold, least);
+    // RFC 5681 section 3.2 (MUST): at the end of recovery the window is the threshold.
     this.window = Math.min(this.window, Math.floor(wanted));
     // RFC 5681 section 3.1 (MUST): ssthresh is two segments at least.
     this.threshold = Math.max(this.threshold, 2 * this.segment);
     this.forgetCount();
     this.bits &= ~Bit.AFTER_TIMEOUT;
-    // RFC 5681 section 3.2 (MUST): at the end of recovery the window is the threshold.
     this.beginAvoidance(now, true);
   }
 

@@ -82,6 +82,7 @@ Deno.test("slow start goes over into congestion avoidance at the threshold", () 
 });
 
 // covers RFC 5681 3.1 MUST
+// covers RFC 5681 3.2 MUST
 Deno.test("a loss halves what is in flight, not the window, and leaves two segments", () => {
   const reno = makeReno();
   reno.window = 40 * SEGMENT;

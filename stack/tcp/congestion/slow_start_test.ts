@@ -80,6 +80,7 @@ Deno.test("fewer than eight samples say nothing of a round", () => {
   assert(!rounds.slowStart.isConservative);
 });
 
+// covers RFC 9406 4.2 MUST
 Deno.test("slow start ends before a deep queue overflows, with a window that fills it", () => {
   const random = new SeededRandom(5);
   const link = new Link({ rate: 6_250_000, rtt: 60_000, queue: 3_000_000, random });

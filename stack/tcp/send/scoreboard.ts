@@ -162,16 +162,17 @@ export function detectLossByCount(flight: Flight): number {
   for (let record = flight.last; record !== NONE;) {
     const at = record << INTEGER_SHIFT;
     const flags = integers[at + FLAGS];
+    // RFC 6675 section 5 (MUST): what was sent again is not lost again, but by a timeout.
+    const isDealtWith = (flags & (RecordFlag.LOST | RecordFlag.RETRANSMITTED)) !== 0;
     if (flags & RecordFlag.SACKED) {
       runs++;
       bytes += (integers[at + END] - integers[at + START]) | 0;
     } else if (
       // RFC 6675 section 4: lost if DupThresh discontiguous ranges, or more than DupThresh - 1
       // segments' bytes, arrived above it.
+      !isDealtWith &&
       (runs >= DUPLICATE_THRESHOLD ||
-        bytes > (DUPLICATE_THRESHOLD - 1) * integers[at + SEGMENT_BYTES]) &&
-      // RFC 6675 section 5 (MUST): what was sent again is not lost again, but by a timeout.
-      (flags & (RecordFlag.LOST | RecordFlag.RETRANSMITTED)) === 0
+        bytes > (DUPLICATE_THRESHOLD - 1) * integers[at + SEGMENT_BYTES])
     ) {
       if ((flags & RecordFlag.PATH_PROBE) === 0) {
         lost += (integers[at + END] - integers[at + START]) | 0;

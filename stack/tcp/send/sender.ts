@@ -152,14 +152,14 @@ export class Sender extends SenderState implements SenderPart {
     this.windowAcknowledgment = agreement.acknowledgment;
     const { now } = host.environment;
     beginRoundTrips(this, agreement.rtt, agreement.isSynLost, now);
-    // RFC 5681 section 3.1 (MUST): congestion control is told of no SYN, so that its window does
-    // not grow.
     if (this.flight !== null) this.needControl();
     // RFC 5681 section 3.1 (MUST): a lost SYN or its answer makes the initial window one segment.
     // The threshold stays: nothing is known of the path yet.
     if (agreement.isSynLost) this.needControl().onTimeout(now, 0, false);
     // RFC 7413 section 4.2.1 (MUST): of a SYN's data, what was acknowledged is done with, the rest
     // is sent again.
+    // RFC 5681 section 3.1 (MUST): congestion control is told of no SYN, so that its window does
+    // not grow.
     const taken = (agreement.acknowledgment - this.sendUnacknowledged) | 0;
     if (taken <= 0 || taken > this.bufferedBytes) return;
     this.delivered += taken;

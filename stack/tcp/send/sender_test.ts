@@ -219,6 +219,7 @@ Deno.test("congestion control is told of a pause of more than an RTO", () => {
 });
 
 // covers RFC 7413 4.2.1 MUST
+// covers RFC 5681 3.1 MUST
 Deno.test("data of a SYN that were acknowledged are done with, the rest is sent", () => {
   const bed = new SenderBed({ mayAgree: false });
   assertEquals(bed.write(2500), 2500);
@@ -228,6 +229,7 @@ Deno.test("data of a SYN that were acknowledged are done with, the rest is sent"
   bed.arena.release(slice);
   bed.agreement.acknowledgment = bed.iss + 1400;
   bed.sender.agree(bed.agreement);
+  assertEquals(bed.control.heard, []);
   bed.sender.output();
   assertEquals(bed.take(), [[1400, 1000], [2400, 100]]);
   bed.acknowledge(2500);

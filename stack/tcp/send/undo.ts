@@ -107,8 +107,8 @@ function undo(
   flight.forwardRto = ForwardRto.NONE;
   flight.canUndo = false;
   flight.isOwed = false;
-  // RFC 9293 section 3.8.3 (MUST-20): timeouts are counted until something new is acknowledged: that
-  // they came too early does not mean that the other end goes on.
+  // Timeouts count on, until something new is acknowledged: that they came too early does not mean
+  // that the other end goes on.
   state.control!.onSpurious(delivery.now);
   // What arrived twice is acknowledged for the second time, since the first acknowledgment was
   // lost: the time that has passed is that of the timer, and says nothing of a round trip.
