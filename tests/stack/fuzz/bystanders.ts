@@ -1,15 +1,16 @@
 /**
- * Sockets that hear what others are sent: raw ones of both families, and those of ICMP echo; and a
- * protocol that answers everything.
+ * Sockets that hear what others are sent, and all errors: raw ones of both families, and those of
+ * ICMP echo; and a protocol that answers everything.
  *
  * @module
  */
 
+import { SockOpt } from "../../../ring/abi/opcodes.ts";
 import { ipv4Of, ipv6Of } from "../../../stack/wire/addresses.ts";
 import type { DatagramStackSocket } from "../../../stack/socket.ts";
 import type { Stack } from "../../../stack/stack.ts";
 import { Protocol } from "../../../stack/wire/numbers.ts";
-import { FakeUser, PLAIN } from "../../support/stack/fake_user.ts";
+import { FakeUser, int, PLAIN } from "../../support/stack/fake_user.ts";
 import type { Side } from "./scene.ts";
 
 /** A number for experiments: RFC 3692. */
@@ -24,6 +25,8 @@ const ECHOES = [Uint8Array.of(8, 0, 0, 0, 0, 1, 0, 1, 7), Uint8Array.of(128, 0, 
 export class Bystanders {
   /** Packets that they heard. */
   heard = 0;
+  /** Errors that they were told of. */
+  told = 0;
   readonly #user: FakeUser;
   readonly #raw: readonly DatagramStackSocket[];
   readonly #ping: readonly DatagramStackSocket[];
@@ -62,6 +65,8 @@ export class Bystanders {
       while (socket.available > 0) {
         if (typeof this.#user.receive(socket) !== "number") this.heard++;
       }
+      // Some errors are left in the queue, which is bounded.
+      if (socket.takeReport() !== null) this.told++;
       socket.takeError();
     }
   }
@@ -74,5 +79,8 @@ export class Bystanders {
 
 function opened(socket: DatagramStackSocket | number): DatagramStackSocket {
   if (typeof socket === "number") throw new Error(`no socket: ${socket}`);
+  const { SOL_IP, IP_RECVERR, IPPROTO_IPV6, IPV6_RECVERR } = SockOpt;
+  socket.setOption(SOL_IP, IP_RECVERR, int(1));
+  socket.setOption(IPPROTO_IPV6, IPV6_RECVERR, int(1));
   return socket;
 }

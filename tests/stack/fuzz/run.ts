@@ -125,6 +125,9 @@ function end(world: FuzzWorld): void {
     }
   }
   transfers.close();
+  for (const { heard, told } of world.bystanders) {
+    if (heard === 0 || told === 0) throw new Error(`${heard} packets were heard, ${told} errors`);
+  }
   for (const traffic of [...world.datagrams, ...world.bystanders]) traffic.close();
   for (const until = world.now + FORGET_TIME; world.now < until;) world.skip(until);
   for (const [side, host] of world.hosts.entries()) checkEmpty(host, NAMES[side]);
