@@ -31,6 +31,8 @@ export class Configuration {
   maximumSegment = 0;
   /** `TCP_DEFER_ACCEPT`, 0 for none. */
   deferAccept = 0;
+  /** `TCP_SAVE_SYN`: how much of a SYN is kept, one of `SaveSyn`. */
+  saveSyn = 0;
   /** `TCP_FASTOPEN`: connections that are not confirmed yet; 0 turns it off. */
   fastOpenQueue = 0;
   /** `TCP_FASTOPEN_CONNECT`. */

@@ -18,6 +18,7 @@ import type { FastOpenCache } from "./fast_open_cache.ts";
 import type { FastOpenCookies } from "./fast_open_cookies.ts";
 import type { ListenerTable } from "./listener_table.ts";
 import type { Owing } from "./owing.ts";
+import type { SavedSyns } from "./saved_syns.ts";
 import type { Secrets } from "./secrets.ts";
 import type { TcpSettings } from "./settings.ts";
 import type { SynCookies } from "./syn_cookies.ts";
@@ -60,6 +61,7 @@ export interface TcpContext {
   readonly fastOpenCookies: FastOpenCookies;
   readonly fastOpenCache: FastOpenCache;
   readonly timeWaits: TimeWaits;
+  readonly savedSyns: SavedSyns;
   /** Who settles when the step's segments are dealt with. */
   readonly owing: Owing;
   /** What sockets say that set no options. */

@@ -52,6 +52,8 @@ export class HalfOpen implements Entry {
   deferredUntil = 0;
   /** Whether our SYN gives a cookie of Fast Open. */
   givesCookie = false;
+  /** The headers of its SYN, where the listener keeps them (`TCP_SAVE_SYN`). */
+  savedSyn: Uint8Array | null = null;
   /** Our SYN is acknowledged, but that was not enough, or there was no room. */
   isAcknowledged = false;
 

@@ -158,8 +158,8 @@ export abstract class SocketBase implements ConnectionOwner, OptionHost {
   }
 
   /** See `StackSocket`. */
-  getOption(level: number, name: number): Uint8Array | number {
-    return getSocketOption(this, level, name);
+  getOption(level: number, name: number, room = Infinity): Uint8Array | number {
+    return getSocketOption(this, level, name, room);
   }
 
   /** See `ConnectionOwner`. */

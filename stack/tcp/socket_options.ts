@@ -98,6 +98,7 @@ export function getSocketOption(
   host: OptionHost,
   level: number,
   name: number,
+  room: number,
 ): Uint8Array | number {
   if (!isKnownLevel(host, level)) {
     return host.isIpv6 ? -Errno.ENOPROTOOPT : -Errno.EOPNOTSUPP;
@@ -114,7 +115,7 @@ export function getSocketOption(
   }
   const fixed = fixedOption(level, name, true);
   if (fixed !== undefined) return fixed;
-  return SPECIAL_GETTERS.get(key(level, name))?.(host) ?? -Errno.ENOPROTOOPT;
+  return SPECIAL_GETTERS.get(key(level, name))?.(host, room) ?? -Errno.ENOPROTOOPT;
 }
 
 function isKnownLevel(host: OptionHost, level: number): boolean {
@@ -206,6 +207,7 @@ const SPECIAL_SETTERS: ReadonlyMap<number, Setter> = new Map<number, Setter>([
     return 0;
   }],
   [key(IPPROTO_TCP, TcpName.TIMESTAMP), () => -Errno.EPERM],
+  [key(IPPROTO_TCP, TcpName.SAVED_SYN), () => -Errno.ENOPROTOOPT],
   // Connections have none of both: only that can be asked for.
   [
     key(SOL_IP, Ipv4Name.OPTIONS),

@@ -32,6 +32,7 @@ import { FastOpenCookies } from "./fast_open_cookies.ts";
 import { arriveAtListener } from "./listening.ts";
 import { ListenerTable } from "./listener_table.ts";
 import { Owing } from "./owing.ts";
+import { SavedSyns } from "./saved_syns.ts";
 import { Secrets } from "./secrets.ts";
 import { SegmentReader } from "./segment_reader.ts";
 import type { TcpSettings } from "./settings.ts";
@@ -85,6 +86,7 @@ export class Tcp implements TransportProtocol, TcpContext {
   readonly fastOpenCookies: FastOpenCookies;
   readonly fastOpenCache: FastOpenCache;
   readonly timeWaits: TimeWaits;
+  readonly savedSyns: SavedSyns = new SavedSyns();
   readonly owing: Owing = new Owing();
   readonly defaults: Configuration;
   readonly agreement: Agreement = new Agreement();
