@@ -30,6 +30,7 @@ export const Ipv4Name = {
   RETURN_OPTIONS: 7,
   MTU: 14,
   FREE_BIND: 15,
+  MINIMUM_TIME_TO_LIVE: 21,
   NO_FRAGMENTS: 22,
   BIND_ADDRESS_NO_PORT: 24,
   UNBLOCK_SOURCE: 37,
@@ -46,6 +47,7 @@ export const Ipv6Name = {
   CHECKSUM: 7,
   MTU: 24,
   DONT_FRAGMENT: 62,
+  MINIMUM_HOPS: 73,
   UNICAST_INTERFACE: 76,
   FREE_BIND: 78,
 } as const;

@@ -335,6 +335,7 @@ export class SocketOptions {
 /** Options of IPv4 that are an int or a byte; of the others, no bytes at all are a 0. */
 const NEEDS_A_BYTE: readonly number[] = [
   Slot.TIME_TO_LIVE,
+  Slot.MINIMUM_TIME_TO_LIVE,
   Slot.MULTICAST_TTL,
   Slot.MULTICAST_LOOP,
   Slot.MULTICAST_ALL,

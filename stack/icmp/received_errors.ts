@@ -38,6 +38,7 @@ class Received implements IcmpError {
   flow: Flow = new Flow();
   quote = 0;
   quoteBytes = 0;
+  quotedHops = 0;
 }
 
 /** Takes errors. */
@@ -85,6 +86,7 @@ export class ErrorReceiver {
     error.from = from;
     error.quote = quoteAt + headerBytes;
     error.quoteBytes = at + bytes - error.quote;
+    error.quotedHops = ipv4.timeToLive(memory, quoteAt);
     const { flow } = error;
     flow.local = ipv4.source(memory, quoteAt);
     flow.remote = ipv4.destination(memory, quoteAt);
@@ -113,6 +115,7 @@ export class ErrorReceiver {
     error.code = code;
     error.from = from;
     error.info = icmpv6.mtu(memory, at);
+    error.quotedHops = ipv6.hopLimit(memory, quoteAt);
     const { flow } = error;
     flow.local = ipv6Addresses.at(memory, ipv6.sourceAt(quoteAt));
     flow.remote = ipv6Addresses.at(memory, ipv6.destinationAt(quoteAt));

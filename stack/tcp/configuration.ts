@@ -45,6 +45,9 @@ export class Configuration {
   /** `IP_TTL`, `IPV6_UNICAST_HOPS`: 0 for the stack's own. */
   timeToLive = 0;
   hopLimit = 0;
+  /** `IP_MINTTL`, `IPV6_MINHOPCOUNT`: what comes with fewer hops left is dropped; 0 for none. */
+  minimumTimeToLive = 0;
+  minimumHops = 0;
   /** `IP_MTU_DISCOVER`, `IPV6_MTU_DISCOVER`: `IP_PMTUDISC_*`. */
   mtuDiscovery: number = PathMtuDiscovery.WANT;
   mtuDiscovery6: number = PathMtuDiscovery.WANT;

@@ -71,6 +71,11 @@ export interface TcpContext {
   /** Connections that count against `settings.connections`, and those whose sockets are closed. */
   connections: number;
   orphans: number;
+  /**
+   * Whether any socket has ever asked for a least number of hops (`IP_MINTTL`, `IPV6_MINHOPCOUNT`):
+   * before that no segment is looked at for it.
+   */
+  looksAtHops: boolean;
   /** Those that count against `settings.halfOpen`. */
   halfOpen: number;
   /** A number that a socket has, and no other one. */

@@ -8,6 +8,7 @@
 import type { Flow, IcmpError } from "../ip/types.ts";
 import * as tcp from "../wire/tcp.ts";
 import { OptionBit } from "../wire/tcp_options.ts";
+import type { Configuration } from "./configuration.ts";
 import { Bit } from "./connection_bits.ts";
 import type { TcpContext } from "./context.ts";
 import { TcpCounter } from "./counters.ts";
@@ -70,6 +71,11 @@ export class HalfOpen implements Entry {
     this.flow = flow;
     this.initialSequence = initialSequence;
     this.receiveNext = receiveNext;
+  }
+
+  /** See `Entry`. */
+  get configuration(): Configuration {
+    return this.owner.configuration;
   }
 
   /** The timestamp of a segment that leaves now. */

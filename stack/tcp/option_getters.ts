@@ -126,6 +126,14 @@ export const SPECIAL_GETTERS: ReadonlyMap<number, Getter> = new Map<number, Gett
     key(SOL_IP, SockOpt.IP_TTL),
     ({ configuration }) => intBytes(configuration.timeToLive || DEFAULT_HOPS),
   ],
+  [
+    key(SOL_IP, Ipv4Name.MINIMUM_TIME_TO_LIVE),
+    ({ configuration }) => intBytes(configuration.minimumTimeToLive),
+  ],
+  [
+    key(IPPROTO_IPV6, Ipv6Name.MINIMUM_HOPS),
+    ({ configuration }) => intBytes(configuration.minimumHops),
+  ],
   [key(SOL_IP, Ipv4Name.MTU), pathMtu],
   [key(IPPROTO_IPV6, Ipv6Name.MTU), pathMtu],
   [

@@ -8,7 +8,7 @@
 import { Errno } from "../../ring/abi/errno.ts";
 import { SockOpt } from "../../ring/abi/opcodes.ts";
 import { fixedOption } from "../fixed_options.ts";
-import { Ipv4Name, SocketName, TcpName } from "../option_names.ts";
+import { Ipv4Name, Ipv6Name, SocketName, TcpName } from "../option_names.ts";
 import {
   bufferAsked,
   bufferForced,
@@ -227,6 +227,18 @@ const SPECIAL_SETTERS: ReadonlyMap<number, Setter> = new Map<number, Setter>([
   [key(SOL_IP, SockOpt.IP_TTL), (host, number) => {
     if (number !== -1 && (number < 1 || number > MAXIMUM_HOPS)) return -Errno.EINVAL;
     host.change().timeToLive = Math.max(0, number);
+    return 0;
+  }],
+  [key(SOL_IP, Ipv4Name.MINIMUM_TIME_TO_LIVE), (host, number) => {
+    if (number < 0 || number > MAXIMUM_HOPS) return -Errno.EINVAL;
+    host.change().minimumTimeToLive = number;
+    if (number > 0) host.context.looksAtHops = true;
+    return 0;
+  }],
+  [key(IPPROTO_IPV6, Ipv6Name.MINIMUM_HOPS), (host, number) => {
+    if (number < 0 || number > MAXIMUM_HOPS) return -Errno.EINVAL;
+    host.change().minimumHops = number;
+    if (number > 0) host.context.looksAtHops = true;
     return 0;
   }],
   [key(IPPROTO_IPV6, SockOpt.IPV6_UNICAST_HOPS), (host, number) => {

@@ -118,9 +118,8 @@ export const STACK_DIFFERENCES: readonly Difference[] = [
   {
     subject: "stack",
     why:
-      "A few options are missing, ENOPROTOOPT: `IP_MINTTL`, `IPV6_ADDRFORM`, and `IPV6_MTU` and `IPV6_PKTINFO` for all datagrams of a socket.",
+      "A few options are missing, ENOPROTOOPT: `IPV6_ADDRFORM`, and `IPV6_MTU` and `IPV6_PKTINFO` for all datagrams of a socket.",
     scripts: [
-      "every option: IP_MINTTL in all lengths",
       "every option: IPV6_MTU in all lengths",
       "every option: IPV6_PKTINFO in all lengths",
       "every option: IPV6_ADDRFORM in all lengths",
