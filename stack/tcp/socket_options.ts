@@ -7,6 +7,7 @@
 
 import { Errno } from "../../ring/abi/errno.ts";
 import { SockOpt } from "../../ring/abi/opcodes.ts";
+import { changedDefaults, NO_IPV6_DEFAULTS } from "../datagram/ipv6_defaults.ts";
 import { fixedOption } from "../fixed_options.ts";
 import { Ipv4Name, Ipv6Name, SocketName, TcpName } from "../option_names.ts";
 import {
@@ -246,6 +247,8 @@ const SPECIAL_SETTERS: ReadonlyMap<number, Setter> = new Map<number, Setter>([
     host.change().hopLimit = Math.max(0, number);
     return 0;
   }],
+  [key(IPPROTO_IPV6, Ipv6Name.MTU), ofDatagrams(Ipv6Name.MTU)],
+  [key(IPPROTO_IPV6, SockOpt.IPV6_PKTINFO), ofDatagrams(SockOpt.IPV6_PKTINFO)],
   [key(IPPROTO_IPV6, SockOpt.IPV6_TCLASS), (host, number) => {
     if (number < -1 || number > 0xff) return -Errno.EINVAL;
     const configuration = host.change();
@@ -254,6 +257,14 @@ const SPECIAL_SETTERS: ReadonlyMap<number, Setter> = new Map<number, Setter>([
     return 0;
   }],
 ]);
+
+/** What holds for datagrams is judged, and means nothing to a stream. */
+function ofDatagrams(name: number): Setter {
+  return ({ configuration: { device } }, _, value) => {
+    const changed = changedDefaults(NO_IPV6_DEFAULTS, name, value, device);
+    return typeof changed === "number" ? changed : 0;
+  };
+}
 
 function setLinger(host: OptionHost, isOn: number, value: Uint8Array): number {
   if (value.length < LINGER_BYTES) return -Errno.EINVAL;
