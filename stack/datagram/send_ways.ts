@@ -35,6 +35,9 @@ export class SendWays {
   #last: Flow | null = null;
   #lastSource: IpAddress | null = null;
   #lastScope = 0;
+  /** The interface, and the source of groups, that were chosen for it by options. */
+  #lastChosen = 0;
+  #lastGroupSource = 0;
   #lastDefaults: Ipv6Defaults = NO_IPV6_DEFAULTS;
 
   /** Nothing was sent yet. */
@@ -59,7 +62,6 @@ export class SendWays {
   find(way: Flow, remote: IpAddress, source: IpAddress | null, scope: number): number {
     const { flow, options } = this.#host;
     const toGroup = isMulticast(remote);
-    const chosen = toGroup ? options.multicastInterface : options.unicastInterface;
     way.remote = remote;
     // RFC 1122 section 4.1.3.5 (MUST): programs may name a datagram's source, or leave it open.
     // RFC 3542 section 6.7: what comes with a datagram, then what holds for all of the socket's,
@@ -67,7 +69,7 @@ export class SendWays {
     const defaults = this.#defaultsTo(remote);
     const given = source ?? defaults.source;
     way.local = given ?? this.#sourceOf(remote, toGroup);
-    way.scope = scope || flow.scope || defaults.interface || chosen;
+    way.scope = scope || flow.scope || defaults.interface || this.#chosenFor(toGroup);
     way.localPort = flow.localPort;
     way.mark = options.values[Slot.MARK];
     way.path = null;
@@ -76,6 +78,12 @@ export class SendWays {
     // no argument where it is given with a datagram.
     if (failed === -Errno.EADDRNOTAVAIL && given !== null) return -Errno.EINVAL;
     return failed < 0 ? failed : this.#judgeEverybody(remote, way.path);
+  }
+
+  /** The interface that options choose for groups, and for everything else; 0 for none. */
+  #chosenFor(toGroup: boolean): number {
+    const { multicastInterface, unicastInterface } = this.#host.options;
+    return toGroup ? multicastInterface : unicastInterface;
   }
 
   /** What holds for all datagrams to an address. */
@@ -135,6 +143,8 @@ export class SendWays {
       this.#last = way;
       this.#lastSource = source;
       this.#lastScope = scope;
+      this.#lastChosen = this.#chosenFor(isMulticast(remote));
+      this.#lastGroupSource = this.#host.options.multicastSource;
       this.#lastDefaults = this.#defaultsTo(remote);
     }
     // RFC 6437 section 3 (SHOULD): each flow has a label of its own; the port is a part of the flow.
@@ -149,6 +159,9 @@ export class SendWays {
     if (last.mark !== this.#host.options.values[Slot.MARK]) return false;
     if (!isSame(last.remote, remote)) return false;
     if (this.#lastDefaults !== this.#defaultsTo(remote)) return false;
+    const toGroup = isMulticast(remote);
+    if (this.#lastChosen !== this.#chosenFor(toGroup)) return false;
+    if (toGroup && this.#lastGroupSource !== this.#host.options.multicastSource) return false;
     const before = this.#lastSource;
     return source === null || before === null ? source === before : isSame(source, before);
   }
