@@ -66,8 +66,14 @@ export interface StackSocket {
    * @returns 0 or `-errno`; ENOPROTOOPT for what it does not know
    */
   setOption(level: number, name: number, value: Uint8Array): number;
-  /** Reads an option. @returns the value as getsockopt(2) gives it, or `-errno` */
-  getOption(level: number, name: number): Uint8Array | number;
+  /**
+   * Reads an option.
+   *
+   * @param room how many bytes the caller can take, any number where it is missing: what is given
+   * but once stays where it does not fit
+   * @returns the value as getsockopt(2) gives it, or `-errno`
+   */
+  getOption(level: number, name: number, room?: number): Uint8Array | number;
   /** Closes it: the owner hears no more. What was sent is still delivered, as `linger` says. */
   close(): void;
 }

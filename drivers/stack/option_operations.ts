@@ -66,7 +66,7 @@ function readOption(machine: StackMachine, operation: Operation): number {
   if (length < 0) return -Errno.EINVAL;
   if (!isWithin(machine.memory, at, length)) return -Errno.EFAULT;
   const known = level === SOL_SOCKET ? ownOption(file, name) : -1;
-  const value = known >= 0 ? intOf(known) : file.socket.getOption(level, name);
+  const value = known >= 0 ? intOf(known) : file.socket.getOption(level, name, length);
   if (typeof value === "number") return value === -Errno.ENOPROTOOPT ? -Errno.ENOTSUP : value;
   if (level === SOL_SOCKET && name === SO_MAX_PACING_RATE && length >= LONG_BYTES) {
     const isEndless = value.every((byte) => byte === 0xff);

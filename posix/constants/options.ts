@@ -237,6 +237,8 @@ export const IPV6_DONTFRAG = 62;
 export const IPV6_CHECKSUM = 7;
 /** Turns a socket that is connected to an IPv4-mapped address into one of IPv4. Source: ipv6(7). */
 export const IPV6_ADDRFORM = 1;
+/** Drops segments of TCP with fewer hops left than this. Source: `linux/in6.h`. */
+export const IPV6_MINHOPCOUNT = 73;
 /** Binds to an address that this machine does not have yet. Source: ipv6(7). */
 export const IPV6_FREEBIND = 78;
 

@@ -67,6 +67,7 @@ export abstract class DatagramSocket implements DatagramStackSocket, OptionHost,
     fragmentation: "allowed",
     flowLabel: 0,
     options: null,
+    mtu: 0,
     mayBroadcast: false,
     loopsMulticast: true,
   };
@@ -333,6 +334,7 @@ export abstract class DatagramSocket implements DatagramStackSocket, OptionHost,
     parameters.fragmentation = options.fragmentationTo(way.remote);
     // RFC 1122 section 4.1.3.2 (MUST): programs can give options of IP to their datagrams.
     parameters.options = isIpv4 ? options.ipOptions : null;
+    parameters.mtu = isIpv4 ? 0 : options.ipv6Defaults.mtu;
     parameters.mayBroadcast = options.has(Slot.BROADCAST);
     parameters.loopsMulticast = options.has(isIpv4 ? Slot.MULTICAST_LOOP : Slot.MULTICAST_LOOP_6);
   }

@@ -56,10 +56,12 @@ export const Slot = {
   BIND_WITHOUT_PORT: 41,
   RECEIVE_ERRORS: 42,
   RECEIVE_ERRORS_6: 43,
+  MINIMUM_TIME_TO_LIVE: 44,
+  MINIMUM_HOPS: 45,
 } as const;
 
 /** How many values a socket has. */
-const SLOT_COUNT = 44;
+const SLOT_COUNT = 46;
 
 /** The kinds of sockets that have an option. */
 export const Kind = { UDP: 1, RAW: 2, PING: 4, ALL: 7 } as const;
@@ -131,6 +133,9 @@ const OPTION_ROWS: readonly OptionRow[] = [
   flag(SOL_IP, Ipv4Name.FREE_BIND, Slot.FREE_BIND),
   flag(SOL_IP, Ipv4Name.BIND_ADDRESS_NO_PORT, Slot.BIND_WITHOUT_PORT),
   flag(SOL_IP, SockOpt.IP_RECVERR, Slot.RECEIVE_ERRORS),
+  // Kept only: as on Linux, these two are obeyed by TCP.
+  integer(SOL_IP, Ipv4Name.MINIMUM_TIME_TO_LIVE, Slot.MINIMUM_TIME_TO_LIVE, [0, HOPS_MAXIMUM]),
+  integer(IPPROTO_IPV6, Ipv6Name.MINIMUM_HOPS, Slot.MINIMUM_HOPS, [0, HOPS_MAXIMUM]),
   flag(SOL_IP, SockOpt.IP_HDRINCL, Slot.HEADER_INCLUDED, 0, Kind.RAW),
   integer(IPPROTO_IPV6, SockOpt.IPV6_UNICAST_HOPS, Slot.UNICAST_HOPS, HOPS, -1),
   integer(IPPROTO_IPV6, SockOpt.IPV6_MULTICAST_HOPS, Slot.MULTICAST_HOPS, HOPS, 1),

@@ -12,6 +12,7 @@ import type { DatagramParameters } from "../socket.ts";
 import type { SocketFamily } from "../types.ts";
 import { ANY_6, canonical, destinationOf, isScopeGood, judgeFamily } from "../address_rules.ts";
 import type { DatagramContext } from "./context.ts";
+import { type Ipv6Defaults, NO_IPV6_DEFAULTS } from "./ipv6_defaults.ts";
 import { Slot } from "./option_rows.ts";
 import type { SocketOptions } from "./socket_options.ts";
 
@@ -34,6 +35,10 @@ export class SendWays {
   #last: Flow | null = null;
   #lastSource: IpAddress | null = null;
   #lastScope = 0;
+  /** The interface, and the source of groups, that were chosen for it by options. */
+  #lastChosen = 0;
+  #lastGroupSource = 0;
+  #lastDefaults: Ipv6Defaults = NO_IPV6_DEFAULTS;
 
   /** Nothing was sent yet. */
   constructor(context: DatagramContext, host: WayHost) {
@@ -57,19 +62,33 @@ export class SendWays {
   find(way: Flow, remote: IpAddress, source: IpAddress | null, scope: number): number {
     const { flow, options } = this.#host;
     const toGroup = isMulticast(remote);
-    const chosen = toGroup ? options.multicastInterface : options.unicastInterface;
     way.remote = remote;
     // RFC 1122 section 4.1.3.5 (MUST): programs may name a datagram's source, or leave it open.
-    way.local = source ?? this.#sourceOf(remote, toGroup);
-    way.scope = scope !== 0 ? scope : flow.scope !== 0 ? flow.scope : chosen;
+    // RFC 3542 section 6.7: what comes with a datagram, then what holds for all of the socket's,
+    // then what is chosen for groups.
+    const defaults = this.#defaultsTo(remote);
+    const given = source ?? defaults.source;
+    way.local = given ?? this.#sourceOf(remote, toGroup);
+    way.scope = scope || flow.scope || defaults.interface || this.#chosenFor(toGroup);
     way.localPort = flow.localPort;
     way.mark = options.values[Slot.MARK];
     way.path = null;
     const failed = this.#context.output.route(way);
     // RFC 1122 section 4.1.3.6 (MUST): the source is an address of this host. Linux: what is not is
     // no argument where it is given with a datagram.
-    if (failed === -Errno.EADDRNOTAVAIL && source !== null) return -Errno.EINVAL;
+    if (failed === -Errno.EADDRNOTAVAIL && given !== null) return -Errno.EINVAL;
     return failed < 0 ? failed : this.#judgeEverybody(remote, way.path);
+  }
+
+  /** The interface that options choose for groups, and for everything else; 0 for none. */
+  #chosenFor(toGroup: boolean): number {
+    const { multicastInterface, unicastInterface } = this.#host.options;
+    return toGroup ? multicastInterface : unicastInterface;
+  }
+
+  /** What holds for all datagrams to an address. */
+  #defaultsTo(remote: IpAddress): Ipv6Defaults {
+    return typeof remote === "number" ? NO_IPV6_DEFAULTS : this.#host.options.ipv6Defaults;
   }
 
   #judgeEverybody(remote: IpAddress, path: Path | null): number {
@@ -97,18 +116,21 @@ export class SendWays {
   flowTo(parameters: DatagramParameters): Flow | number {
     const host = this.#host;
     const { address, source } = parameters;
-    if (address === null) {
-      if (!host.isConnected) return -Errno.EDESTADDRREQ;
-      if (source === null && parameters.scope === 0) return this.#revalidate(host.flow);
-    }
+    if (address === null && !host.isConnected) return -Errno.EDESTADDRREQ;
     const remote = address === null ? host.flow.remote : destinationOf(canonical(address));
+    const defaults = this.#defaultsTo(remote);
+    const isChosen = source !== null || defaults.source !== null ||
+      parameters.scope !== 0 || defaults.interface !== 0;
+    if (address === null && !isChosen) return this.#revalidate(host.flow);
     const judged = judgeFamily(host.family, remote, host.isIpv6Only);
     if (judged < 0) return judged;
     if (!isAny(host.bound) && typeof host.bound !== typeof remote) return -Errno.ENETUNREACH;
     const { scope } = parameters;
-    if (!isScopeGood(remote, scope, host.flow.scope)) return -Errno.EINVAL;
+    if (!isScopeGood(remote, scope, host.flow.scope || defaults.interface)) return -Errno.EINVAL;
     const port = address === null ? host.flow.remotePort : parameters.port;
-    return this.#wayTo(remote, port, source, scope);
+    // Linux: who is connected keeps its source, whichever way a datagram takes.
+    const isKept = address === null && source === null && defaults.source === null;
+    return this.#wayTo(remote, port, isKept ? host.flow.local : source, scope);
   }
 
   #wayTo(remote: IpAddress, port: number, source: IpAddress | null, scope: number): Flow | number {
@@ -121,6 +143,9 @@ export class SendWays {
       this.#last = way;
       this.#lastSource = source;
       this.#lastScope = scope;
+      this.#lastChosen = this.#chosenFor(isMulticast(remote));
+      this.#lastGroupSource = this.#host.options.multicastSource;
+      this.#lastDefaults = this.#defaultsTo(remote);
     }
     // RFC 6437 section 3 (SHOULD): each flow has a label of its own; the port is a part of the flow.
     if (way.remotePort !== port) way.label = -1;
@@ -133,6 +158,10 @@ export class SendWays {
     if (last.path === null || !last.path.isValid || this.#lastScope !== scope) return false;
     if (last.mark !== this.#host.options.values[Slot.MARK]) return false;
     if (!isSame(last.remote, remote)) return false;
+    if (this.#lastDefaults !== this.#defaultsTo(remote)) return false;
+    const toGroup = isMulticast(remote);
+    if (this.#lastChosen !== this.#chosenFor(toGroup)) return false;
+    if (toGroup && this.#lastGroupSource !== this.#host.options.multicastSource) return false;
     const before = this.#lastSource;
     return source === null || before === null ? source === before : isSame(source, before);
   }

@@ -25,6 +25,12 @@ import {
   MINIMUM_SEND_BUFFER,
 } from "../option_values.ts";
 import type { DatagramContext } from "./context.ts";
+import {
+  changedDefaults,
+  type Ipv6Defaults,
+  isIpv6Default,
+  NO_IPV6_DEFAULTS,
+} from "./ipv6_defaults.ts";
 import { INITIAL_VALUES, type OptionRow, optionRow, Slot } from "./option_rows.ts";
 import type { ReceiveQueue } from "./receive_queue.ts";
 
@@ -99,6 +105,8 @@ export class SocketOptions {
   multicastSource = 0;
   /** The interface that unicast leaves by, where it is bound to none. */
   unicastInterface = 0;
+  /** `IPV6_MTU`, `IPV6_PKTINFO`: what holds for all datagrams of IPv6. */
+  ipv6Defaults: Ipv6Defaults = NO_IPV6_DEFAULTS;
   /** `IP_OPTIONS`, which every packet of IPv4 has; null for none. */
   ipOptions: Uint8Array | null = null;
   /** 0 until somebody asks. */
@@ -159,6 +167,9 @@ export class SocketOptions {
     if (level === SOL_SOCKET) return this.#setSocket(name, value);
     if (level === SOL_IP && name === Ipv4Name.OPTIONS) return this.#setIpOptions(value);
     if (this.#isUnicastInterface(level, name)) return this.#setUnicastInterface(value);
+    if (level === IPPROTO_IPV6 && this.#host.family === "ipv6" && isIpv6Default(name)) {
+      return this.#setIpv6Default(name, value);
+    }
     return -this.#unknown(level);
   }
 
@@ -319,6 +330,13 @@ export class SocketOptions {
     return 0;
   }
 
+  #setIpv6Default(name: number, value: Uint8Array): number {
+    const changed = changedDefaults(this.ipv6Defaults, name, value, this.#host.device);
+    if (typeof changed === "number") return changed;
+    this.ipv6Defaults = changed;
+    return 0;
+  }
+
   #isUnicastInterface(level: number, name: number): boolean {
     if (level === SOL_IP) return name === Ipv4Name.UNICAST_INTERFACE;
     return level === IPPROTO_IPV6 && name === Ipv6Name.UNICAST_INTERFACE &&
@@ -339,6 +357,7 @@ export class SocketOptions {
 /** Options of IPv4 that are an int or a byte; of the others, no bytes at all are a 0. */
 const NEEDS_A_BYTE: readonly number[] = [
   Slot.TIME_TO_LIVE,
+  Slot.MINIMUM_TIME_TO_LIVE,
   Slot.MULTICAST_TTL,
   Slot.MULTICAST_LOOP,
   Slot.MULTICAST_ALL,

@@ -266,6 +266,16 @@ Deno.test("errors of IPv4 go to the protocol whose packet they quote", () => {
   harness.assertClean();
 });
 
+Deno.test("errors tell how many hops the quoted packet had left", () => {
+  const harness = new IpHarness();
+  const quoted = ourIpv4Packet(DATA, { timeToLive: 9 });
+  harness.give(ipv4Packet(icmpv4Message(3, 1, 0, quoted), { ...ECHO, source: ROUTER }));
+  const quoted6 = ourIpv6Packet(DATA, { hopLimit: 8 });
+  harness.give(ipv6Packet(icmpv6Message(1, 3, 0, quoted6), ECHO_6));
+  assertEquals(harness.protocol.errors.map(({ quotedHops }) => quotedHops), [9, 8]);
+  harness.assertClean();
+});
+
 // covers RFC 4443 2.4 MUST
 // covers RFC 4443 2.4 MUST
 Deno.test("errors of IPv6 go to the protocol whose packet they quote, unknown ones too", () => {

@@ -27,6 +27,7 @@ import { Fragmenter, type PartSink } from "./fragmentation.ts";
 import { Identifications } from "./identification.ts";
 import type { LoopQueue } from "./loop_queue.ts";
 import { MAX_PACKET_BYTES, type Routing } from "./routing.ts";
+import { hopsOf, mtuOf, nextHeaderBefore } from "./send_values.ts";
 import type { Flow, HeaderOutput, IpAddress, IpOutput, IpParameters } from "./types.ts";
 
 /** The most bytes of a transport header. */
@@ -86,7 +87,7 @@ export class Output implements IpOutput, HeaderOutput, PartSink {
     const source = ipv4.source(memory, at);
     counters.values[IpCounter.IPV4_SENT]++;
     const loops = parameters.loopsMulticast !== false;
-    return this.#dispatch(path, packet, source, loops, false, 0);
+    return this.#dispatch(path, packet, source, loops, 0, 0);
   }
 
   /** The path of a flow, found anew where it is no longer good; or `-errno`. */
@@ -114,7 +115,8 @@ export class Output implements IpOutput, HeaderOutput, PartSink {
     const { options, fragmentation } = parameters;
     const headerBytes = ipv4.HEADER_BYTES + (options === null ? 0 : options.length);
     const total = headerBytes + length;
-    const isTooLong = this.#isTooLong(path, packet, total, headerBytes, fragmentation === "probe");
+    const mtu = mtuOf(path, parameters);
+    const isTooLong = this.#isTooLong(path, packet, total, headerBytes, mtu);
     if (total > MAX_PACKET_BYTES || isTooLong && this.#isForbidden(packet, parameters)) {
       return this.#refuse(packet, IpCounter.REFUSED_TOO_BIG, Errno.EMSGSIZE);
     }
@@ -146,7 +148,8 @@ export class Output implements IpOutput, HeaderOutput, PartSink {
       ipv4.seal(memory, at);
     }
     counters.values[IpCounter.IPV4_SENT]++;
-    return this.#dispatch(path, first, source, parameters.loopsMulticast !== false, isTooLong, 0);
+    const loops = parameters.loopsMulticast !== false;
+    return this.#dispatch(path, first, source, loops, isTooLong ? mtu : 0, 0);
   }
 
   #sendIpv6(
@@ -158,11 +161,12 @@ export class Output implements IpOutput, HeaderOutput, PartSink {
     parameters: IpParameters,
   ): number {
     const { packets, memory, counters, options } = this.#context;
-    const { extensions = null, fragmentation } = parameters;
+    const { extensions = null } = parameters;
     const extensionBytes = extensions === null ? 0 : extensions.bytes.length;
     const headerBytes = ipv6.HEADER_BYTES + extensionBytes;
     const total = headerBytes + length;
-    const isTooLong = this.#isTooLong(path, packet, total, headerBytes, fragmentation === "probe");
+    const mtu = mtuOf(path, parameters);
+    const isTooLong = this.#isTooLong(path, packet, total, headerBytes, mtu);
     if (total > MAX_PACKET_BYTES || isTooLong && this.#isForbidden(packet, parameters)) {
       return this.#refuse(packet, IpCounter.REFUSED_TOO_BIG, Errno.EMSGSIZE);
     }
@@ -188,7 +192,7 @@ export class Output implements IpOutput, HeaderOutput, PartSink {
     }
     counters.values[IpCounter.IPV6_SENT]++;
     const loops = parameters.loopsMulticast !== false;
-    return this.#dispatch(path, first, source, loops, isTooLong, unfragmentable);
+    return this.#dispatch(path, first, source, loops, isTooLong ? mtu : 0, unfragmentable);
   }
 
   /** How many packets one stands for, at most: each of its segments has an identification. */
@@ -212,11 +216,11 @@ export class Output implements IpOutput, HeaderOutput, PartSink {
     packet: number,
     total: number,
     headerBytes: number,
-    isProbe: boolean,
+    mtu: number,
   ): boolean {
     const { packets } = this.#context;
     if (packets.segmentation[packet] === Segmentation.NONE) {
-      return total > (isProbe ? path.linkMtu : path.mtu);
+      return total > mtu;
     }
     // Its segments are what must fit, and those who make them know the path; but the link may have
     // become another one meanwhile.
@@ -265,6 +269,7 @@ export class Output implements IpOutput, HeaderOutput, PartSink {
   /**
    * Sends a packet whose header is complete, and takes over its hold.
    *
+   * @param partBytes the most bytes of a part, 0 where it is not taken apart
    * @param unfragmentable for IPv6, the bytes that each fragment has
    */
   #dispatch(
@@ -272,7 +277,7 @@ export class Output implements IpOutput, HeaderOutput, PartSink {
     packet: number,
     source: IpAddress,
     loops: boolean,
-    isTooLong: boolean,
+    partBytes: number,
     unfragmentable: number,
   ): number {
     const context = this.#context;
@@ -294,7 +299,7 @@ export class Output implements IpOutput, HeaderOutput, PartSink {
       }
     }
     // RFC 1122 section 3.3.3 (MUST): nothing longer than the path or the link takes is sent.
-    if (isTooLong) return this.#fragment(path, packet, unfragmentable);
+    if (partBytes > 0) return this.#fragment(path, packet, partBytes, unfragmentable);
     return this.#transmit(path, packet);
   }
 
@@ -338,24 +343,24 @@ export class Output implements IpOutput, HeaderOutput, PartSink {
     return hops === 0 || groupScope(path.destination.address) <= GroupScope.INTERFACE;
   }
 
-  #fragment(path: CachedPath, packet: number, unfragmentable: number): number {
+  #fragment(path: CachedPath, packet: number, bytes: number, unfragmentable: number): number {
     // A part may be what another packet has to make room for, about which an error is sent.
     const outer = this.#partPath;
     this.#partPath = path;
     const result = unfragmentable === 0
-      ? this.#fragmenter.fragmentIpv4(packet, path.mtu, this)
-      : this.#fragmentIpv6(path, packet, unfragmentable);
+      ? this.#fragmenter.fragmentIpv4(packet, bytes, this)
+      : this.#fragmentIpv6(path, packet, bytes, unfragmentable);
     this.#partPath = outer;
     return result;
   }
 
-  #fragmentIpv6(path: CachedPath, packet: number, unfragmentable: number): number {
+  #fragmentIpv6(path: CachedPath, packet: number, bytes: number, unfragmentable: number): number {
     const { memory, ipv6Addresses, packets } = this.#context;
     const at = packets.network[packet];
     const source = ipv6Addresses.at(memory, ipv6.sourceAt(at));
     const id = this.#identifications.next(source, path.destination.address, 0);
     const namedAt = nextHeaderBefore(memory.view, at, unfragmentable);
-    return this.#fragmenter.fragmentIpv6(packet, path.mtu, unfragmentable, namedAt, id, this);
+    return this.#fragmenter.fragmentIpv6(packet, bytes, unfragmentable, namedAt, id, this);
   }
 
   /** See {@linkcode PartSink.takePart}. */
@@ -378,24 +383,4 @@ export class Output implements IpOutput, HeaderOutput, PartSink {
     if (result < 0) this.#context.counters.values[IpCounter.DROPPED_OUTPUT]++;
     return result;
   }
-}
-
-/** The hops of a packet. */
-function hopsOf(asked: number, kind: PathKind, usual: number): number {
-  // RFC 1122 section 3.2.1.7 (MUST): nothing is sent with a time to live of zero; to a group that
-  // means members in this very host.
-  if (asked > 0) return asked;
-  // RFC 1112 section 6.1: packets for groups have a time to live of 1 if nothing else is asked for.
-  if (kind === PathKind.GROUP) return asked < 0 ? 0 : 1;
-  return usual;
-}
-
-/** The byte, from the packet's start, that names what follows the first headers. */
-function nextHeaderBefore(view: DataView, at: number, headersBytes: number): number {
-  let namedAt: number = ipv6.NEXT_HEADER_AT;
-  for (let next: number = ipv6.HEADER_BYTES; next < headersBytes;) {
-    namedAt = next;
-    next += (view.getUint8(at + next + 1) + 1) << 3;
-  }
-  return namedAt;
 }

@@ -153,6 +153,23 @@ Deno.test("fragments of IPv6 come together as what was sent", () => {
   harness.assertClean();
 });
 
+Deno.test("what is longer than its sender wants is taken apart, though the path takes it", () => {
+  const harness = new IpHarness();
+  const limit = { mtu: 1280 };
+  assertEquals(harness.send(PEER_6, pattern(1240), limit), 0);
+  assertEquals(harness.take().map(({ bytes }) => bytes.length), [1280]);
+  assertEquals(harness.send(PEER_6, pattern(1241), limit), 0);
+  assertEquals(harness.take().map(({ bytes }) => bytes.length), [1280, 57]);
+  for (const fragmentation of ["forbidden", "probe"] as const) {
+    const judged = harness.send(PEER_6, pattern(1241), { ...limit, fragmentation });
+    assertEquals(judged, -Errno.EMSGSIZE);
+  }
+  // It makes nothing longer than the path takes.
+  assertEquals(harness.send(PEER_6, pattern(1461), { mtu: 9000 }), 0);
+  assertEquals(harness.take().length, 2);
+  harness.assertClean();
+});
+
 Deno.test("each fragment of IPv6 has the headers that routers look at", () => {
   const harness = new IpHarness();
   harness.link(ETH).ipv6Mtu = 1280;

@@ -66,6 +66,8 @@ export interface IpParameters {
   flowLabel: number;
   /** Options of IPv4 as they stand in a header, a multiple of 4 bytes; null for none. */
   options: Uint8Array | null;
+  /** The longest packet to go whole (`IPV6_MTU`); 0, or missing, for what the path takes. */
+  mtu?: number;
   /** Whether it may go to everybody on a link (`SO_BROADCAST`); not where this is missing. */
   mayBroadcast?: boolean;
   /** Whether members of a group in this stack get it (`IP_MULTICAST_LOOP`); they do if missing. */
@@ -215,6 +217,8 @@ export interface IcmpError extends IcmpReport {
   readonly quote: number;
   /** The bytes that are quoted from there on: 8 or more, or it would not be delivered. */
   readonly quoteBytes: number;
+  /** The hops that the quoted packet had left; undefined where nobody knows. */
+  readonly quotedHops?: number;
 }
 
 /** A protocol over IP. */

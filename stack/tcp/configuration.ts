@@ -31,6 +31,8 @@ export class Configuration {
   maximumSegment = 0;
   /** `TCP_DEFER_ACCEPT`, 0 for none. */
   deferAccept = 0;
+  /** `TCP_SAVE_SYN`: how much of a SYN is kept, one of `SaveSyn`. */
+  saveSyn = 0;
   /** `TCP_FASTOPEN`: connections that are not confirmed yet; 0 turns it off. */
   fastOpenQueue = 0;
   /** `TCP_FASTOPEN_CONNECT`. */
@@ -43,6 +45,9 @@ export class Configuration {
   /** `IP_TTL`, `IPV6_UNICAST_HOPS`: 0 for the stack's own. */
   timeToLive = 0;
   hopLimit = 0;
+  /** `IP_MINTTL`, `IPV6_MINHOPCOUNT`: what comes with fewer hops left is dropped; 0 for none. */
+  minimumTimeToLive = 0;
+  minimumHops = 0;
   /** `IP_MTU_DISCOVER`, `IPV6_MTU_DISCOVER`: `IP_PMTUDISC_*`. */
   mtuDiscovery: number = PathMtuDiscovery.WANT;
   mtuDiscovery6: number = PathMtuDiscovery.WANT;

@@ -18,6 +18,7 @@ import type { FastOpenCache } from "./fast_open_cache.ts";
 import type { FastOpenCookies } from "./fast_open_cookies.ts";
 import type { ListenerTable } from "./listener_table.ts";
 import type { Owing } from "./owing.ts";
+import type { SavedSyns } from "./saved_syns.ts";
 import type { Secrets } from "./secrets.ts";
 import type { TcpSettings } from "./settings.ts";
 import type { SynCookies } from "./syn_cookies.ts";
@@ -60,6 +61,7 @@ export interface TcpContext {
   readonly fastOpenCookies: FastOpenCookies;
   readonly fastOpenCache: FastOpenCache;
   readonly timeWaits: TimeWaits;
+  readonly savedSyns: SavedSyns;
   /** Who settles when the step's segments are dealt with. */
   readonly owing: Owing;
   /** What sockets say that set no options. */
@@ -69,6 +71,11 @@ export interface TcpContext {
   /** Connections that count against `settings.connections`, and those whose sockets are closed. */
   connections: number;
   orphans: number;
+  /**
+   * Whether any socket has ever asked for a least number of hops (`IP_MINTTL`, `IPV6_MINHOPCOUNT`):
+   * before that no segment is looked at for it.
+   */
+  looksAtHops: boolean;
   /** Those that count against `settings.halfOpen`. */
   halfOpen: number;
   /** A number that a socket has, and no other one. */

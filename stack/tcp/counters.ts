@@ -119,4 +119,6 @@ export const TcpCounter = {
   OUTPUT_NO_MEMORY: 65,
   /** ECN was asked for and refused, or does not get through. */
   ECN_FALLBACKS: 66,
+  /** With fewer hops left than its socket asks for, or an error about such: RFC 5082. */
+  DROPPED_TOO_FAR: 67,
 } as const;

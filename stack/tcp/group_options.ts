@@ -18,6 +18,7 @@ const LEAST_MEMBERSHIP = 12;
 /** Options of IPv4 that may not go without a value. */
 export const NEEDS_A_BYTE: readonly number[] = [
   SockOpt.IP_TTL,
+  Ipv4Name.MINIMUM_TIME_TO_LIVE,
   SockOpt.IP_MULTICAST_LOOP,
   SockOpt.IP_MULTICAST_ALL,
   Ipv4Name.FREE_BIND,

@@ -8,6 +8,7 @@
 import type { Flow, IcmpError } from "../ip/types.ts";
 import * as tcp from "../wire/tcp.ts";
 import { OptionBit } from "../wire/tcp_options.ts";
+import type { Configuration } from "./configuration.ts";
 import { Bit } from "./connection_bits.ts";
 import type { TcpContext } from "./context.ts";
 import { TcpCounter } from "./counters.ts";
@@ -52,6 +53,8 @@ export class HalfOpen implements Entry {
   deferredUntil = 0;
   /** Whether our SYN gives a cookie of Fast Open. */
   givesCookie = false;
+  /** The headers of its SYN, where the listener keeps them (`TCP_SAVE_SYN`). */
+  savedSyn: Uint8Array | null = null;
   /** Our SYN is acknowledged, but that was not enough, or there was no room. */
   isAcknowledged = false;
 
@@ -68,6 +71,11 @@ export class HalfOpen implements Entry {
     this.flow = flow;
     this.initialSequence = initialSequence;
     this.receiveNext = receiveNext;
+  }
+
+  /** See `Entry`. */
+  get configuration(): Configuration {
+    return this.owner.configuration;
   }
 
   /** The timestamp of a segment that leaves now. */

@@ -18,6 +18,7 @@ import type { Listener } from "./listener.ts";
 import { agreementOf, announcedBy, armSyn, common, offer, sendSyn } from "./opening.ts";
 import { segmentToAnnounce } from "./path.ts";
 import { promote } from "./promotion.ts";
+import { copyHeaders, SaveSyn } from "./saved_syns.ts";
 import { laterOf } from "./sequence.ts";
 import { isLinkLocal } from "./table.ts";
 import type { Segment } from "./types.ts";
@@ -105,6 +106,7 @@ function onSyn(
     counters.add(TcpCounter.DROPPED_TABLE_FULL);
     return;
   }
+  saveSyn(listener, half, segment);
   listener.halfOpen++;
   context.halfOpen++;
   // It is sent again: perhaps there is a packet then.
@@ -181,9 +183,18 @@ function judgeFastOpen(listener: Listener, half: HalfOpen, segment: Segment): bo
   return true;
 }
 
+/** Keeps the headers of a SYN, if that was asked for. By cookies nothing can be kept. */
+function saveSyn({ context, configuration }: Listener, half: HalfOpen, segment: Segment): void {
+  const { saveSyn } = configuration;
+  if (saveSyn === SaveSyn.NOTHING) return;
+  const { environment, interfaces } = context;
+  half.savedSyn = copyHeaders(environment, interfaces, segment, saveSyn === SaveSyn.LINK);
+}
+
 /** Makes a connection of a SYN whose sender is known: its data are delivered at once. */
 function openAtOnce(listener: Listener, half: HalfOpen, segment: Segment): void {
   const { counters } = listener.context;
+  saveSyn(listener, half, segment);
   const connection = promote(half, segment);
   if (connection === null) return;
   counters.add(TcpCounter.FAST_OPEN_PASSIVE);

@@ -30,8 +30,13 @@ const DEFAULT_SEGMENT = 536;
 /** A switch beside those of `option_rows.ts`: TCP_QUICKACK was turned off. */
 export const DELAYS: number = 1 << 25;
 
-/** Reads an option. @returns its value as getsockopt(2) gives it, or `-errno` */
-export type Getter = (host: OptionHost) => Uint8Array | number;
+/**
+ * Reads an option.
+ *
+ * @param room how many bytes the caller can take
+ * @returns its value as getsockopt(2) gives it, or `-errno`
+ */
+export type Getter = (host: OptionHost, room: number) => Uint8Array | number;
 
 /** What stands for a level and a name in a table. */
 export function key(level: number, name: number): number {
@@ -107,6 +112,7 @@ export const SPECIAL_GETTERS: ReadonlyMap<number, Getter> = new Map<number, Gett
       intBytes(connection?.timestampNow ?? context.secrets.timestampClock),
   ],
   [key(IPPROTO_TCP, TcpName.ULP), () => new Uint8Array(0)],
+  [key(IPPROTO_TCP, TcpName.SAVED_SYN), takeSavedSyn],
   [key(SOL_IP, Ipv4Name.OPTIONS), () => new Uint8Array(0)],
   [key(SOL_IP, Ipv4Name.UNICAST_INTERFACE), () => intBytes(0)],
   [key(IPPROTO_TCP, SockOpt.TCP_INFO), ({ state, connection }) => tcpInfo(state, connection)],
@@ -119,6 +125,14 @@ export const SPECIAL_GETTERS: ReadonlyMap<number, Getter> = new Map<number, Gett
   [
     key(SOL_IP, SockOpt.IP_TTL),
     ({ configuration }) => intBytes(configuration.timeToLive || DEFAULT_HOPS),
+  ],
+  [
+    key(SOL_IP, Ipv4Name.MINIMUM_TIME_TO_LIVE),
+    ({ configuration }) => intBytes(configuration.minimumTimeToLive),
+  ],
+  [
+    key(IPPROTO_IPV6, Ipv6Name.MINIMUM_HOPS),
+    ({ configuration }) => intBytes(configuration.minimumHops),
   ],
   [key(SOL_IP, Ipv4Name.MTU), pathMtu],
   [key(IPPROTO_IPV6, Ipv6Name.MTU), pathMtu],
@@ -141,4 +155,13 @@ function segmentBytes({ configuration, connection, state }: OptionHost): Uint8Ar
 function pathMtu({ connection }: OptionHost): Uint8Array | number {
   const mtu = connection?.flow.path?.mtu ?? 0;
   return mtu === 0 ? -Errno.ENOTCONN : intBytes(mtu);
+}
+
+/** Gives the headers of the SYN, once: tcp(7). Who has too little room for them may ask again. */
+function takeSavedSyn({ connection, context }: OptionHost, room: number): Uint8Array | number {
+  const headers = connection === null ? null : context.savedSyns.of(connection);
+  if (connection === null || headers === null) return new Uint8Array(0);
+  if (room < headers.length) return -Errno.EINVAL;
+  context.savedSyns.forget(connection);
+  return headers;
 }

@@ -8,6 +8,7 @@
 import { SockOpt } from "../../ring/abi/opcodes.ts";
 import { Ipv4Name, Ipv6Name, PathMtuDiscovery, SocketName, TcpName } from "../option_names.ts";
 import type { Configuration } from "./configuration.ts";
+import { SaveSyn } from "./saved_syns.ts";
 
 const { SOL_SOCKET, SOL_IP, IPPROTO_IPV6, IPPROTO_TCP } = SockOpt;
 
@@ -122,6 +123,7 @@ const OPTION_ROWS: readonly OptionRow[] = [
     Phase.UNCONNECTED,
   ),
   flag(IPPROTO_TCP, TcpName.FAST_OPEN_NO_COOKIE, "fastOpenNoCookie", [0, 1], Phase.UNCONNECTED),
+  number(IPPROTO_TCP, TcpName.SAVE_SYN, "saveSyn", [SaveSyn.NOTHING, SaveSyn.LINK]),
   kept(IPPROTO_TCP, TcpName.INQ, 7, SWITCH_RANGE),
   kept(IPPROTO_TCP, TcpName.THIN_LINEAR_TIMEOUTS, 8, SWITCH_RANGE),
   kept(IPPROTO_TCP, TcpName.THIN_DUPLICATE_ACKNOWLEDGMENT, 9, SWITCH_RANGE),

@@ -37,6 +37,7 @@ export function promote(half: HalfOpen, segment: Segment): Connection | null {
   connection.stampTimestamp();
   connection.lastAcknowledgmentSent = half.receiveNext;
   connection.openedAt = half.sentAt;
+  if (half.savedSyn !== null) context.savedSyns.keep(connection, half.savedSyn);
   adoptUserTimeout(connection, half.userTimeout);
   updateLimits(connection);
   connection.sender.start(half.initialSequence + 1 | 0);

@@ -125,9 +125,11 @@ export abstract class SocketBase implements ConnectionOwner, OptionHost {
   /** See `OptionHost`. */
   onChanged(level: number, name: number): number {
     const { target } = this;
-    const configuration = this.#configuration!;
+    const configuration = this.#configuration;
+    // Nothing was changed by an option that is judged only.
+    if (configuration === null) return 0;
     if (target instanceof Listener) target.configure(configuration);
-    if (target instanceof Connection && configuration !== null) {
+    if (target instanceof Connection) {
       target.configuration = configuration;
       if (target.slot >= 0) reconfigure(target, level, name);
     }
@@ -158,8 +160,8 @@ export abstract class SocketBase implements ConnectionOwner, OptionHost {
   }
 
   /** See `StackSocket`. */
-  getOption(level: number, name: number): Uint8Array | number {
-    return getSocketOption(this, level, name);
+  getOption(level: number, name: number, room = Infinity): Uint8Array | number {
+    return getSocketOption(this, level, name, room);
   }
 
   /** See `ConnectionOwner`. */

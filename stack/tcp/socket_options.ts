@@ -7,8 +7,9 @@
 
 import { Errno } from "../../ring/abi/errno.ts";
 import { SockOpt } from "../../ring/abi/opcodes.ts";
+import { changedDefaults, NO_IPV6_DEFAULTS } from "../datagram/ipv6_defaults.ts";
 import { fixedOption } from "../fixed_options.ts";
-import { Ipv4Name, SocketName, TcpName } from "../option_names.ts";
+import { Ipv4Name, Ipv6Name, SocketName, TcpName } from "../option_names.ts";
 import {
   bufferAsked,
   bufferForced,
@@ -98,6 +99,7 @@ export function getSocketOption(
   host: OptionHost,
   level: number,
   name: number,
+  room: number,
 ): Uint8Array | number {
   if (!isKnownLevel(host, level)) {
     return host.isIpv6 ? -Errno.ENOPROTOOPT : -Errno.EOPNOTSUPP;
@@ -114,7 +116,7 @@ export function getSocketOption(
   }
   const fixed = fixedOption(level, name, true);
   if (fixed !== undefined) return fixed;
-  return SPECIAL_GETTERS.get(key(level, name))?.(host) ?? -Errno.ENOPROTOOPT;
+  return SPECIAL_GETTERS.get(key(level, name))?.(host, room) ?? -Errno.ENOPROTOOPT;
 }
 
 function isKnownLevel(host: OptionHost, level: number): boolean {
@@ -206,6 +208,7 @@ const SPECIAL_SETTERS: ReadonlyMap<number, Setter> = new Map<number, Setter>([
     return 0;
   }],
   [key(IPPROTO_TCP, TcpName.TIMESTAMP), () => -Errno.EPERM],
+  [key(IPPROTO_TCP, TcpName.SAVED_SYN), () => -Errno.ENOPROTOOPT],
   // Connections have none of both: only that can be asked for.
   [
     key(SOL_IP, Ipv4Name.OPTIONS),
@@ -227,11 +230,25 @@ const SPECIAL_SETTERS: ReadonlyMap<number, Setter> = new Map<number, Setter>([
     host.change().timeToLive = Math.max(0, number);
     return 0;
   }],
+  [key(SOL_IP, Ipv4Name.MINIMUM_TIME_TO_LIVE), (host, number) => {
+    if (number < 0 || number > MAXIMUM_HOPS) return -Errno.EINVAL;
+    host.change().minimumTimeToLive = number;
+    if (number > 0) host.context.looksAtHops = true;
+    return 0;
+  }],
+  [key(IPPROTO_IPV6, Ipv6Name.MINIMUM_HOPS), (host, number) => {
+    if (number < 0 || number > MAXIMUM_HOPS) return -Errno.EINVAL;
+    host.change().minimumHops = number;
+    if (number > 0) host.context.looksAtHops = true;
+    return 0;
+  }],
   [key(IPPROTO_IPV6, SockOpt.IPV6_UNICAST_HOPS), (host, number) => {
     if (number < -1 || number > MAXIMUM_HOPS) return -Errno.EINVAL;
     host.change().hopLimit = Math.max(0, number);
     return 0;
   }],
+  [key(IPPROTO_IPV6, Ipv6Name.MTU), ofDatagrams(Ipv6Name.MTU)],
+  [key(IPPROTO_IPV6, SockOpt.IPV6_PKTINFO), ofDatagrams(SockOpt.IPV6_PKTINFO)],
   [key(IPPROTO_IPV6, SockOpt.IPV6_TCLASS), (host, number) => {
     if (number < -1 || number > 0xff) return -Errno.EINVAL;
     const configuration = host.change();
@@ -240,6 +257,14 @@ const SPECIAL_SETTERS: ReadonlyMap<number, Setter> = new Map<number, Setter>([
     return 0;
   }],
 ]);
+
+/** What holds for datagrams is judged, and means nothing to a stream. */
+function ofDatagrams(name: number): Setter {
+  return ({ configuration: { device } }, _, value) => {
+    const changed = changedDefaults(NO_IPV6_DEFAULTS, name, value, device);
+    return typeof changed === "number" ? changed : 0;
+  };
+}
 
 function setLinger(host: OptionHost, isOn: number, value: Uint8Array): number {
   if (value.length < LINGER_BYTES) return -Errno.EINVAL;

@@ -65,6 +65,21 @@ Deno.test("options take the values that Linux takes, and show them as Linux does
   check(IPV6, 26, [[1, 1], [0, 0]]);
 });
 
+Deno.test("what is about datagrams is judged, and changes neither listeners nor connections", () => {
+  const { socket: connected } = Script.established({ isIpv6: true });
+  const script = new Script({ isIpv6: true });
+  const listener = script.listen();
+  for (const socket of [connected, listener]) {
+    const mtus = [0, 1280, 1279].map((mtu) => socket.setOption(IPV6, 24, int(mtu)));
+    assertEquals(mtus, [0, 0, EINVAL]);
+    const sizes = [20, 19].map((bytes) => socket.setOption(IPV6, 50, new Uint8Array(bytes)));
+    assertEquals(sizes, [0, EINVAL]);
+    assertEquals(socket.setOption(IP, 4, int(0)), 0);
+  }
+  script.inject("S seq 0 win 1000");
+  script.expect("S. seq 0 ack 1");
+});
+
 Deno.test("what nobody knows, is too short or cannot be set is refused as on Linux", () => {
   const { socket } = fresh();
   for (const level of [SOCKET, IP, TCP]) {

@@ -17,6 +17,7 @@ import {
   setIpv6Flow,
 } from "../tables/mod.ts";
 import { Protocol } from "../wire/numbers.ts";
+import type { Configuration } from "./configuration.ts";
 import type { Segment } from "./types.ts";
 
 /** Something that segments are for. */
@@ -25,6 +26,8 @@ export interface Entry {
   slot: number;
   /** Its two ends. */
   readonly flow: Flow;
+  /** What its socket's options say; null where they do not count any more. */
+  readonly configuration: Configuration | null;
   /** A segment arrived; its packet remains the caller's. */
   onSegment(segment: Segment): void;
   /** Its timer fired. */

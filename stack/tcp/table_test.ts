@@ -7,6 +7,7 @@ class TestEntry implements Entry {
   slot = -1;
   fired = 0;
   readonly flow: Flow;
+  readonly configuration = null;
 
   constructor(local: IpAddress, remote: IpAddress, scope = 0) {
     this.flow = Object.assign(new Flow(), { local, remote, localPort: 1, remotePort: 2, scope });

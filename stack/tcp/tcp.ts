@@ -29,9 +29,11 @@ import type { PartFactory, TcpContext } from "./context.ts";
 import { TcpCounter } from "./counters.ts";
 import { FastOpenCache } from "./fast_open_cache.ts";
 import { FastOpenCookies } from "./fast_open_cookies.ts";
+import { isErrorTooFar, isTooFar } from "./least_hops.ts";
 import { arriveAtListener } from "./listening.ts";
 import { ListenerTable } from "./listener_table.ts";
 import { Owing } from "./owing.ts";
+import { SavedSyns } from "./saved_syns.ts";
 import { Secrets } from "./secrets.ts";
 import { SegmentReader } from "./segment_reader.ts";
 import type { TcpSettings } from "./settings.ts";
@@ -85,11 +87,13 @@ export class Tcp implements TransportProtocol, TcpContext {
   readonly fastOpenCookies: FastOpenCookies;
   readonly fastOpenCache: FastOpenCache;
   readonly timeWaits: TimeWaits;
+  readonly savedSyns: SavedSyns = new SavedSyns();
   readonly owing: Owing = new Owing();
   readonly defaults: Configuration;
   readonly agreement: Agreement = new Agreement();
   connections = 0;
   orphans = 0;
+  looksAtHops = false;
   readonly #cookies = new WeakMap<object, number>();
   #cookie = 0;
   halfOpen = 0;
@@ -181,34 +185,34 @@ export class Tcp implements TransportProtocol, TcpContext {
     this.owing.settle();
   }
 
-  /**
-   * See `TransportProtocol`.
-   * RFC 5927 section 4.1 (SHOULD): only what is on its way is believed.
-   */
+  /** See `TransportProtocol`. */
   admitsError(error: IcmpError): boolean {
-    const entry = this.#findQuoted(error);
-    const sequence = tcp.sequence(this.environment.arena.memory, error.quote);
-    return entry !== null && entry.isInFlight(sequence);
+    return this.#believe(error) !== null;
   }
 
   /** See `TransportProtocol`. */
   onError(error: IcmpError): void {
-    const entry = this.#findQuoted(error);
-    const sequence = tcp.sequence(this.environment.arena.memory, error.quote);
-    if (entry === null || !entry.isInFlight(sequence)) this.counters.add(TcpCounter.ICMP_IGNORED);
+    const entry = this.#believe(error);
+    if (entry === null) this.counters.add(TcpCounter.ICMP_IGNORED);
     else entry.onIcmp(error);
   }
 
-  /** Finds whose segment an error is about. */
-  #findQuoted(error: IcmpError): Entry | null {
+  /** Finds whose segment an error is about. @returns null where it is not to be believed */
+  #believe(error: IcmpError): Entry | null {
+    const { memory } = this.environment.arena;
     const flow = this.#flow;
-    const ports = tcp.ports(this.environment.arena.memory, error.quote);
+    const ports = tcp.ports(memory, error.quote);
     flow.local = error.flow.local;
     flow.remote = error.flow.remote;
     flow.localPort = ports >>> 16;
     flow.remotePort = ports & 0xffff;
     flow.scope = error.flow.scope;
-    return this.table.find(flow);
+    const entry = this.table.find(flow);
+    // RFC 5927 section 4.1 (SHOULD): only what is on its way is believed.
+    if (entry === null || !entry.isInFlight(tcp.sequence(memory, error.quote))) return null;
+    if (!this.looksAtHops || !isErrorTooFar(error, entry.configuration)) return entry;
+    this.counters.add(TcpCounter.DROPPED_TOO_FAR);
+    return null;
   }
 
   #dispatch(segment: Segment, flow: Flow): void {
@@ -224,6 +228,7 @@ export class Tcp implements TransportProtocol, TcpContext {
         isOfLink ? this.#arrivedBy : 0,
       );
     if (entry !== null) {
+      if (this.looksAtHops && this.#isTooFar(segment, entry.configuration)) return;
       entry.onSegment(segment);
       return;
     }
@@ -241,6 +246,7 @@ export class Tcp implements TransportProtocol, TcpContext {
     }
     const listener = this.listeners.find(flow, this.#arrivedBy);
     if (listener !== null) {
+      if (this.looksAtHops && this.#isTooFar(segment, listener.configuration)) return;
       this.writer.resetParameters();
       arriveAtListener(listener, segment, flow, minimumSequence);
       return;
@@ -253,6 +259,13 @@ export class Tcp implements TransportProtocol, TcpContext {
     this.counters.add(TcpCounter.DROPPED_NO_CONNECTION);
     this.writer.resetParameters();
     this.writer.sendReset(flow, segment);
+  }
+
+  /** Whether a segment comes from farther away than its socket permits: it is counted then. */
+  #isTooFar({ packet }: Segment, configuration: Configuration | null): boolean {
+    if (!isTooFar(this.environment, packet, configuration)) return false;
+    this.counters.add(TcpCounter.DROPPED_TOO_FAR);
+    return true;
   }
 
   /** Whether an address means everybody on the link that a segment came by. */

@@ -61,6 +61,11 @@ export class TimeWait implements Entry {
     this.binding = connection.binding;
   }
 
+  /** See `Entry`: what was set is gone with the socket. */
+  get configuration(): null {
+    return null;
+  }
+
   /** See `Entry`. */
   onSegment(segment: Segment): void {
     this.#waits.onSegment(this, segment);

@@ -1,8 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import { int, OTHER, OWN } from "../../tests/support/stack/fake_ip.ts";
+import { ETH, int, LO, OTHER, OTHER_6, OWN } from "../../tests/support/stack/fake_ip.ts";
 import { to, withUdp } from "../../tests/support/stack/udp_world.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { SockOpt } from "../../ring/abi/opcodes.ts";
+import type { IpAddress } from "../ip/types.ts";
 import { ipv6Of } from "../wire/mod.ts";
 
 const { SOL_SOCKET, SOL_IP, IPPROTO_IPV6 } = SockOpt;
@@ -98,5 +99,25 @@ Deno.test(
     assert(String(two.getOption(SOL_SOCKET, SO_COOKIE)) !== String(cookie));
     assertEquals(one.setOption(SOL_SOCKET, SO_RCVBUFFORCE, int(1 << 20)), 0);
     assertEquals(one.getOption(SOL_SOCKET, SockOpt.SO_RCVBUF), int(1 << 21));
+  }),
+);
+
+Deno.test(
+  "an interface that is chosen after a datagram was sent holds for the next to the same address",
+  withUdp(({ ip, user, socket }) => {
+    const group = ipv6Of("ff05::7");
+    const one = socket("ipv6");
+    one.setOption(IPPROTO_IPV6, SockOpt.IPV6_MULTICAST_LOOP, int(0));
+    const interfaces = (address: IpAddress) => {
+      user.send(one, "x", to(address, 53));
+      return ip.sent.at(-1)!.interface;
+    };
+    assertEquals([interfaces(group), interfaces(OTHER_6)], [ETH, ETH]);
+    assertEquals(interfaces(group), ETH);
+    assertEquals(one.setOption(IPPROTO_IPV6, SockOpt.IPV6_MULTICAST_IF, int(LO)), 0);
+    assertEquals(interfaces(group), LO);
+    assertEquals(interfaces(OTHER_6), ETH);
+    assertEquals(one.setOption(IPPROTO_IPV6, 76, int(LO).reverse()), 0);
+    assertEquals(interfaces(OTHER_6), LO);
   }),
 );

@@ -223,6 +223,8 @@ export class UdpSocket extends DatagramSocket {
 
   #judgeSegments(way: Flow, segmentBytes: number, bytes: number): number {
     const headers = headerBytes(way.remote) + udp.HEADER_BYTES;
+    const { mtu = 0 } = this.parameters;
+    if (mtu > 0 && headers + segmentBytes > mtu) return -Errno.EINVAL;
     if (way.path !== null && headers + segmentBytes > way.path.mtu) return -Errno.EINVAL;
     if (bytes > segmentBytes * MAXIMUM_SEGMENTS) return -Errno.EINVAL;
     return this.#hasChecksum(way) ? 0 : -Errno.EINVAL;

@@ -8,14 +8,18 @@ import { int } from "../support/stack/fake_user.ts";
 import {
   HOST,
   HOST_6,
+  HOST_MAC,
   PEER,
   PEER_6,
+  PEER_MAC,
   type RunningStack,
   type ShardedWorld,
   testShards,
 } from "../support/stack/sharded_host.ts";
 
 const { SOL_SOCKET, SO_REUSEPORT } = SockOpt;
+const SAVE_SYN = 27;
+const SAVED_SYN = 28;
 
 function write({ user }: RunningStack, socket: TcpSocket, text: string): void {
   const bytes = new TextEncoder().encode(text);
@@ -298,3 +302,25 @@ testShards(
     for (const socket of [...clients, ...listeners, ...accepted]) socket.close();
   },
 );
+
+testShards("TCP_SAVE_SYN keeps a frame's header as well where it is 2", { shards: 2 }, (world) => {
+  const { IPPROTO_TCP } = SockOpt;
+  const listeners = world.listenEverywhere(1, 80);
+  for (const [index, listener] of listeners.entries()) {
+    assertEquals(listener.setOption(IPPROTO_TCP, SAVE_SYN, int(1 + index)), 0);
+  }
+  const clients = Array.from({ length: 24 }, () => world.stream(world.peer));
+  for (const client of clients) client.connect(HOST, 80, 0);
+  world.run(3_000_000);
+  const accepted = listeners.map(accept);
+  const [packet, frame] = accepted.map(([socket]) => {
+    const saved = socket.getOption(IPPROTO_TCP, SAVED_SYN);
+    assert(typeof saved !== "number");
+    return saved;
+  });
+  assertEquals([packet.length, packet[0]], [60, 0x45]);
+  assertEquals(frame.length, 74);
+  const macs = [HOST_MAC, PEER_MAC].flatMap((mac) => [2, 0, 0, 0, 0, mac % 256]);
+  assertEquals([...frame.subarray(0, 15)], [...macs, 8, 0, 0x45]);
+  for (const socket of [...accepted.flat(), ...clients, ...listeners]) socket.close();
+});

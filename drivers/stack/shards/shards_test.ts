@@ -234,6 +234,27 @@ testShards("options of a listener are those of its connections on every shard", 
   assertEquals(await read(await accepting), 1);
 });
 
+testShards("the SYN that a listener keeps is told once, wherever it came to", async (world) => {
+  const { one, two, listener, port } = world;
+  const [SAVE_SYN, SAVED_SYN, ROOM] = [27, 28, 128];
+  const value = one.take(ROOM);
+  const fields = (name: number, fileIndex: number) => ({
+    addressWords: [SockOpt.IPPROTO_TCP, name] as const,
+    fileIndex,
+    address3: value,
+  });
+  one.reactor.memory.words[value >> 2] = 1;
+  assertEquals(await one.run(DriverOp.SETSOCKOPT, listener, fields(SAVE_SYN, 4)), 0);
+  const accepting = one.run(Op.ACCEPT, listener);
+  await connect(two, port);
+  const server = await accepting;
+  const lengths: number[] = [];
+  for (const room of [4, ROOM, ROOM]) {
+    lengths.push(await one.run(DriverOp.GETSOCKOPT, server, fields(SAVED_SYN, room)));
+  }
+  assertEquals(lengths, [-Errno.EINVAL, 60, 0]);
+});
+
 testShards("an option that the socket refuses is no other shard's matter", async (world) => {
   const { shards, one } = world;
   const fd = await one.socket();

@@ -108,6 +108,7 @@ export const HOST_DIFFERENCES: readonly Difference[] = [
       "every option: IPV6_TCLASS in all lengths",
       "every option: IPV6_DONTFRAG in all lengths",
       "every option: IPV6_ADDRFORM in all lengths",
+      "every option: IPV6_MINHOPCOUNT in all lengths",
       "every option: IPV6_FREEBIND in all lengths",
       "every option: TCP_MAXSEG in all lengths",
       "every option: TCP_CORK in all lengths",

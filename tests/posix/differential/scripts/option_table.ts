@@ -166,6 +166,7 @@ const IPV6_ROWS: readonly Row[] = [
   ["IPV6_DONTFRAG", "udp6", FLAG],
   ["IPV6_CHECKSUM", "udp6", [2, -1]],
   ["IPV6_ADDRFORM", "udp6", [constants.AF_INET, constants.AF_INET6]],
+  ["IPV6_MINHOPCOUNT", "tcp6", [0, 255, 256, -1]],
   ["IPV6_FREEBIND", "udp6", FLAG],
 ];
 

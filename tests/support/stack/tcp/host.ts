@@ -48,6 +48,8 @@ export interface TestFrame {
   bytes: Uint8Array<ArrayBuffer>;
   /** The second byte of the header of IP. */
   typeOfService: number;
+  /** The hops that it has left, 64 where it is missing. */
+  hops?: number;
   /** Bytes of payload of each segment where it stands for several, else 0. */
   segmentBytes: number;
   /** When it was sent. */
@@ -214,6 +216,7 @@ export class TestHost implements IpOutput, PathFeedback {
     const at = arena.start(packet);
     const { view, bytes } = arena.memory;
     view.setUint16(at, isIpv4 ? 0x4500 | frame.typeOfService : 0x6000 | frame.typeOfService << 4);
+    view.setUint8(at + (isIpv4 ? 8 : 7), frame.hops ?? 64);
     bytes.set(frame.bytes, at + header);
     packets.clear(packet);
     packets.network[packet] = at;
@@ -259,7 +262,7 @@ export class TestHost implements IpOutput, PathFeedback {
   }
 
   /** Is told of an error of ICMP about a segment that it sent. */
-  fail(frame: TestFrame, error: Pick<IcmpError, "errno" | "isHard">): void {
+  fail(frame: TestFrame, error: Pick<IcmpError, "errno" | "isHard" | "quotedHops">): void {
     const { memory } = this.arena;
     const packet = this.arena.take(8);
     const quote = this.arena.start(packet);

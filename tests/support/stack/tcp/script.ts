@@ -33,6 +33,7 @@
  * | `uto 30` | the user timeout, as it stands in the option |
  * | `acc 1:2:3` | counters of accurate ECN: ECT(0), CE, ECT(1) |
  * | `ip ce` | the code point: `ce`, `ect0`, `ect1`, `no` |
+ * | `hops 255` | the hops that the peer's segment has left, 64 if nothing is said |
  *
  * `expect` looks at the flags and at those pairs that it is given; `no NAME` says that an option is
  * not there, and `len 0` that there is no payload. The peer's initial sequence number is such that
@@ -221,6 +222,7 @@ export class Script {
       destination,
       bytes,
       typeOfService,
+      hops: parts.number("hops", 64),
       segmentBytes: 0,
       sentAt: 0,
       number: 0,
