@@ -35,7 +35,7 @@ import { Slot } from "./option_rows.ts";
 import { ReceiveQueue } from "./receive_queue.ts";
 import { type BudgetHolder, SendShare } from "./send_budget.ts";
 import { SendWays } from "./send_ways.ts";
-import { reportOf, reportOfLength, SocketErrors } from "./socket_errors.ts";
+import { SocketErrors } from "./socket_errors.ts";
 import { type OptionHost, SocketOptions } from "./socket_options.ts";
 import { copyToUser } from "./user_copy.ts";
 
@@ -77,7 +77,7 @@ export abstract class DatagramSocket implements DatagramStackSocket, OptionHost,
   /** Whether the port was asked for. */
   #hasOwnPort = false;
   #shut = 0;
-  readonly #errors = new SocketErrors();
+  readonly #errors: SocketErrors;
   readonly #ways: SendWays;
   readonly #reader: InfoReader;
   readonly #share: SendShare;
@@ -92,6 +92,7 @@ export abstract class DatagramSocket implements DatagramStackSocket, OptionHost,
     this.options = new SocketOptions(context, this);
     this.memberships = new SocketMemberships(context, this.options);
     this.queue = new ReceiveQueue(context.columns);
+    this.#errors = new SocketErrors(context.environment, this);
     this.#share = new SendShare(context.environment);
     this.#ways = new SendWays(context, this);
     this.#reader = new InfoReader(context.environment);
@@ -175,41 +176,19 @@ export abstract class DatagramSocket implements DatagramStackSocket, OptionHost,
   }
 
   /**
-   * Takes an error about what it has sent.
+   * Takes an error about what it has sent: {@linkcode SocketErrors.hear}.
    *
-   * @param port of whom that was for, 0 where it had none
-   * @param quoteAt where in memory what whoever asks for it is shown of it begins
    * @returns whether anybody is told
    */
   reported(error: IcmpError, port: number, quoteAt: number): boolean {
-    const { options } = this;
-    const { errno, isHard, flow: { remote } } = error;
-    const isIpv6 = typeof remote !== "number";
-    const isTooLong = errno === Errno.EMSGSIZE;
-    if (isTooLong && !options.reportsPathMtu(isIpv6)) return false;
-    const keeps = this.#keepsErrors(isIpv6);
-    // Linux: who did not ask is told only where it is clear whom it concerns, and of what lasts.
-    if (!keeps && !(this.isConnected && (isHard || isTooLong))) return false;
-    if (keeps) this.#keep(reportOf(this.context.environment, error, port, quoteAt));
-    this.#errors.set(errno);
+    if (!this.#errors.hear(error, port, quoteAt)) return false;
     this.owner?.onReady(Ready.ERROR);
     return true;
   }
 
   /** Notes that what was to go a way is longer than its MTU, and must not be taken apart. */
-  protected tooLong({ remote, remotePort, path }: Flow): void {
-    if (!this.#keepsErrors(typeof remote !== "number")) return;
-    this.#keep(reportOfLength(remote, remotePort, path?.mtu ?? 0));
-    this.owner?.onReady(Ready.ERROR);
-  }
-
-  #keepsErrors(isIpv6: boolean): boolean {
-    return this.options.has(isIpv6 ? Slot.RECEIVE_ERRORS_6 : Slot.RECEIVE_ERRORS);
-  }
-
-  #keep(report: ErrorReport): void {
-    const { queue, options } = this;
-    if (!this.#errors.push(report, options.receiveBuffer - queue.charged)) queue.dropped++;
+  protected tooLong(way: Flow): void {
+    if (this.#errors.hearTooLong(way)) this.owner?.onReady(Ready.ERROR);
   }
 
   /** See {@linkcode DatagramStackSocket.takeReport}. */

@@ -8,50 +8,94 @@
 
 import { Errno } from "../../ring/abi/errno.ts";
 import type { Environment } from "../environment.ts";
-import type { IcmpError, IpAddress } from "../ip/types.ts";
+import type { Flow, IcmpError, IpAddress } from "../ip/types.ts";
 import { type DatagramInfo, ErrorOrigin, type ErrorReport } from "../socket.ts";
 import * as icmpv4 from "../wire/icmpv4.ts";
 import { InfoReader } from "./info_reader.ts";
+import { Slot } from "./option_rows.ts";
+import type { ReceiveQueue } from "./receive_queue.ts";
+import type { SocketOptions } from "./socket_options.ts";
 
 /** What a report counts for beside its payload: as a small packet does. */
 const REPORT_BYTES = 512;
 const NOTHING = new Uint8Array(0);
 
+/** Whose errors they are. */
+export interface ErrorHost {
+  readonly options: SocketOptions;
+  readonly queue: ReceiveQueue;
+  /** Whether it has a remote address. */
+  readonly isConnected: boolean;
+}
+
 /** What happened to a socket's datagrams. */
 export class SocketErrors {
+  readonly #environment: Environment;
+  readonly #host: ErrorHost;
   #pending = 0;
   #reports: ErrorReport[] = [];
   #charged = 0;
+
+  /** Nothing has happened yet. */
+  constructor(environment: Environment, host: ErrorHost) {
+    this.#environment = environment;
+    this.#host = host;
+  }
 
   /** Whether there is one to be told. */
   get isAny(): boolean {
     return this.#pending !== 0 || this.#reports.length > 0;
   }
 
-  /** Keeps an error for whoever calls next. */
-  set(errno: number): void {
+  /**
+   * Takes an error that came by ICMP.
+   *
+   * @param port of whom the datagram was for, 0 where it had none
+   * @param quoteAt where in memory what is shown of the datagram begins
+   * @returns whether anybody is told
+   */
+  hear(error: IcmpError, port: number, quoteAt: number): boolean {
+    const { options, isConnected } = this.#host;
+    const { errno, isHard, flow: { remote } } = error;
+    const isTooLong = errno === Errno.EMSGSIZE;
+    if (isTooLong && !options.reportsPathMtu(typeof remote !== "number")) return false;
+    const isKept = this.#isWanted(remote);
+    // Linux: who did not ask is told only where it is clear whom it concerns, and of what lasts.
+    if (!isKept && !(isConnected && (isHard || isTooLong))) return false;
+    if (isKept) this.#keep(reportOf(this.#environment, error, port, quoteAt));
     this.#pending = errno;
+    return true;
   }
 
-  /** Takes that error. @returns it, or 0 */
+  /** Notes that what was to go a way is longer than its MTU. @returns whether anybody is told */
+  hearTooLong({ remote, remotePort, path }: Flow): boolean {
+    if (!this.#isWanted(remote)) return false;
+    this.#keep(reportOfLength(remote, remotePort, path?.mtu ?? 0));
+    return true;
+  }
+
+  #isWanted(remote: IpAddress): boolean {
+    const isIpv4 = typeof remote === "number";
+    return this.#host.options.has(isIpv4 ? Slot.RECEIVE_ERRORS : Slot.RECEIVE_ERRORS_6);
+  }
+
+  /** Reports count as what was received does. */
+  #keep(report: ErrorReport): void {
+    const { queue, options } = this.#host;
+    const charge = REPORT_BYTES + report.payload.length;
+    if (this.#charged + charge + queue.charged > options.receiveBuffer) {
+      queue.dropped++;
+      return;
+    }
+    this.#charged += charge;
+    this.#reports.push(report);
+  }
+
+  /** Takes the error that whoever calls next is told. @returns it, or 0 */
   take(): number {
     const errno = this.#pending;
     this.#pending = 0;
     return errno;
-  }
-
-  /**
-   * Keeps a report.
-   *
-   * @param room what reports may count for: as `SO_RCVBUF`, less what else waits there
-   * @returns whether there was room
-   */
-  push(report: ErrorReport, room: number): boolean {
-    const charge = REPORT_BYTES + report.payload.length;
-    if (this.#charged + charge > room) return false;
-    this.#charged += charge;
-    this.#reports.push(report);
-    return true;
   }
 
   /** Takes the oldest report; the error that is told next is that of the one behind it. */
@@ -72,13 +116,8 @@ export class SocketErrors {
   }
 }
 
-/**
- * What is told of an error that came by ICMP.
- *
- * @param port of whom the datagram was for, 0 where it had none
- * @param quoteAt where in memory what it quotes begins, as far as it is shown
- */
-export function reportOf(
+/** What is told of an error that came by ICMP. */
+function reportOf(
   environment: Environment,
   error: IcmpError,
   port: number,
@@ -103,7 +142,7 @@ export function reportOf(
 }
 
 /** What is told of a datagram that is too long to leave. */
-export function reportOfLength(address: IpAddress, port: number, mtu: number): ErrorReport {
+function reportOfLength(address: IpAddress, port: number, mtu: number): ErrorReport {
   return {
     errno: Errno.EMSGSIZE,
     origin: ErrorOrigin.LOCAL,
