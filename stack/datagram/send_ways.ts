@@ -63,11 +63,11 @@ export class SendWays {
     const { flow, options } = this.#host;
     const toGroup = isMulticast(remote);
     way.remote = remote;
-    // RFC 1122 section 4.1.3.5 (MUST): programs may name a datagram's source, or leave it open.
     // RFC 3542 section 6.7: what comes with a datagram, then what holds for all of the socket's,
     // then what is chosen for groups.
     const defaults = this.#defaultsTo(remote);
     const given = source ?? defaults.source;
+    // RFC 1122 section 4.1.3.5 (MUST): programs may name a datagram's source, or leave it open.
     way.local = given ?? this.#sourceOf(remote, toGroup);
     way.scope = scope || flow.scope || defaults.interface || this.#chosenFor(toGroup);
     way.localPort = flow.localPort;
