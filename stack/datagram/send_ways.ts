@@ -12,7 +12,7 @@ import type { DatagramParameters } from "../socket.ts";
 import type { SocketFamily } from "../types.ts";
 import { ANY_6, canonical, destinationOf, isScopeGood, judgeFamily } from "../address_rules.ts";
 import type { DatagramContext } from "./context.ts";
-import { type Ipv6Defaults, NO_IPV6_DEFAULTS } from "./ipv6_defaults.ts";
+import { type Ipv6Defaults, NO_IPV6_DEFAULTS } from "../ipv6_defaults.ts";
 import { Slot } from "./option_rows.ts";
 import type { SocketOptions } from "./socket_options.ts";
 

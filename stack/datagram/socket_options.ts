@@ -30,7 +30,7 @@ import {
   type Ipv6Defaults,
   isIpv6Default,
   NO_IPV6_DEFAULTS,
-} from "./ipv6_defaults.ts";
+} from "../ipv6_defaults.ts";
 import { INITIAL_VALUES, type OptionRow, optionRow, Slot } from "./option_rows.ts";
 import type { ReceiveQueue } from "./receive_queue.ts";
 

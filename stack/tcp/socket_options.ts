@@ -7,7 +7,7 @@
 
 import { Errno } from "../../ring/abi/errno.ts";
 import { SockOpt } from "../../ring/abi/opcodes.ts";
-import { changedDefaults, NO_IPV6_DEFAULTS } from "../datagram/ipv6_defaults.ts";
+import { changedDefaults, NO_IPV6_DEFAULTS } from "../ipv6_defaults.ts";
 import { fixedOption } from "../fixed_options.ts";
 import { Ipv4Name, Ipv6Name, SocketName, TcpName } from "../option_names.ts";
 import {

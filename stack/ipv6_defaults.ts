@@ -5,13 +5,13 @@
  * @module
  */
 
-import { Errno } from "../../ring/abi/errno.ts";
-import { SockOpt } from "../../ring/abi/opcodes.ts";
-import { isAny } from "../ip/addresses.ts";
-import { Ipv6Name } from "../option_names.ts";
-import { INT_BYTES, intOf } from "../option_values.ts";
-import type { Ipv6Address } from "../wire/addresses.ts";
-import { MIN_MTU } from "../wire/ipv6.ts";
+import { Errno } from "../ring/abi/errno.ts";
+import { SockOpt } from "../ring/abi/opcodes.ts";
+import { isAny } from "./ip/addresses.ts";
+import { Ipv6Name } from "./option_names.ts";
+import { INT_BYTES, intOf } from "./option_values.ts";
+import type { Ipv6Address } from "./wire/addresses.ts";
+import { MIN_MTU } from "./wire/ipv6.ts";
 
 /** Bytes of a `struct in6_pktinfo`: an address, and the index of an interface. */
 export const PACKET_INFO_BYTES = 20;

@@ -1,19 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { Errno } from "../../ring/abi/errno.ts";
-import { SockOpt } from "../../ring/abi/opcodes.ts";
-import {
-  ETH,
-  int,
-  LO,
-  OTHER,
-  OTHER_6,
-  OWN_6,
-  OWN_LINK,
-} from "../../tests/support/stack/fake_ip.ts";
-import { to, withUdp } from "../../tests/support/stack/udp_world.ts";
-import type { IpAddress } from "../ip/types.ts";
-import { ipv6Of } from "../wire/mod.ts";
-import type { UdpSocket } from "../udp/mod.ts";
+import { Errno } from "../ring/abi/errno.ts";
+import { SockOpt } from "../ring/abi/opcodes.ts";
+import { ETH, int, LO, OTHER, OTHER_6, OWN_6, OWN_LINK } from "../tests/support/stack/fake_ip.ts";
+import { to, withUdp } from "../tests/support/stack/udp_world.ts";
+import type { IpAddress } from "./ip/types.ts";
+import { ipv6Of } from "./wire/mod.ts";
+import type { UdpSocket } from "./udp/mod.ts";
 
 const { IPPROTO_IPV6, IPPROTO_UDP, SOL_SOCKET } = SockOpt;
 const IPV6_MTU = 24;
