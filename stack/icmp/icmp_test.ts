@@ -266,13 +266,15 @@ Deno.test("errors of IPv4 go to the protocol whose packet they quote", () => {
   harness.assertClean();
 });
 
-Deno.test("errors tell how many hops the quoted packet had left", () => {
+Deno.test("errors tell where the header begins that they quote", () => {
   const harness = new IpHarness();
   const quoted = ourIpv4Packet(DATA, { timeToLive: 9 });
   harness.give(ipv4Packet(icmpv4Message(3, 1, 0, quoted), { ...ECHO, source: ROUTER }));
   const quoted6 = ourIpv6Packet(DATA, { hopLimit: 8 });
   harness.give(ipv6Packet(icmpv6Message(1, 3, 0, quoted6), ECHO_6));
-  assertEquals(harness.protocol.errors.map(({ quotedHops }) => quotedHops), [9, 8]);
+  const [first, second] = harness.protocol.errors.map(({ header }) => header);
+  assertEquals([first[0], first[8], first.length], [0x45, 9, 20]);
+  assertEquals([second[0] >> 4, second[7], second.length], [6, 8, 40]);
   harness.assertClean();
 });
 

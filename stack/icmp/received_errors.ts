@@ -40,7 +40,6 @@ class Received implements IcmpError {
   quotedHeader = 0;
   quote = 0;
   quoteBytes = 0;
-  quotedHops = 0;
 }
 
 /** Takes errors. */
@@ -90,7 +89,6 @@ export class ErrorReceiver {
     error.quotedHeader = quoteAt;
     error.quote = quoteAt + headerBytes;
     error.quoteBytes = at + bytes - error.quote;
-    error.quotedHops = ipv4.timeToLive(memory, quoteAt);
     const { flow } = error;
     flow.local = ipv4.source(memory, quoteAt);
     flow.remote = ipv4.destination(memory, quoteAt);
@@ -121,7 +119,6 @@ export class ErrorReceiver {
     error.info = icmpv6.mtu(memory, at);
     error.packet = packet;
     error.quotedHeader = quoteAt;
-    error.quotedHops = ipv6.hopLimit(memory, quoteAt);
     const { flow } = error;
     flow.local = ipv6Addresses.at(memory, ipv6.sourceAt(quoteAt));
     flow.remote = ipv6Addresses.at(memory, ipv6.destinationAt(quoteAt));

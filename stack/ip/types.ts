@@ -217,8 +217,6 @@ export interface IcmpError extends IcmpReport {
   readonly quote: number;
   /** The bytes that are quoted from there on: 8 or more, or it would not be delivered. */
   readonly quoteBytes: number;
-  /** The hops that the quoted packet had left; undefined where nobody knows. */
-  readonly quotedHops?: number;
 }
 
 /** A protocol over IP. */

@@ -47,9 +47,9 @@ Deno.test("who connects takes an answer from nearby only, and errors about it", 
   script.inject("S. seq 0 ack 1 win 1000 hops 254");
   script.expectNothing();
   const refused = { errno: ECONNREFUSED, isHard: true };
-  script.host.fail(syn, { ...refused, quotedHops: 254 });
+  script.host.fail(syn, refused, 254);
   assertEquals([socket.state, script.host.count("DROPPED_TOO_FAR")], [State.SYN_SENT, 2]);
-  script.host.fail(syn, { ...refused, quotedHops: 255 });
+  script.host.fail(syn, refused, 255);
   assertEquals([socket.state, socket.takeError()], [State.CLOSED, ECONNREFUSED]);
 });
 

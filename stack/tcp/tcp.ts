@@ -29,7 +29,7 @@ import type { PartFactory, TcpContext } from "./context.ts";
 import { TcpCounter } from "./counters.ts";
 import { FastOpenCache } from "./fast_open_cache.ts";
 import { FastOpenCookies } from "./fast_open_cookies.ts";
-import { isErrorTooFar, isTooFar } from "./least_hops.ts";
+import { isTooFar } from "./least_hops.ts";
 import { arriveAtListener } from "./listening.ts";
 import { ListenerTable } from "./listener_table.ts";
 import { Owing } from "./owing.ts";
@@ -210,9 +210,8 @@ export class Tcp implements TransportProtocol, TcpContext {
     const entry = this.table.find(flow);
     // RFC 5927 section 4.1 (SHOULD): only what is on its way is believed.
     if (entry === null || !entry.isInFlight(tcp.sequence(memory, error.quote))) return null;
-    if (!this.looksAtHops || !isErrorTooFar(error, entry.configuration)) return entry;
-    this.counters.add(TcpCounter.DROPPED_TOO_FAR);
-    return null;
+    const isFar = this.looksAtHops && this.#isTooFar(error.quotedHeader, entry.configuration);
+    return isFar ? null : entry;
   }
 
   #dispatch(segment: Segment, flow: Flow): void {
@@ -228,7 +227,7 @@ export class Tcp implements TransportProtocol, TcpContext {
         isOfLink ? this.#arrivedBy : 0,
       );
     if (entry !== null) {
-      if (this.looksAtHops && this.#isTooFar(segment, entry.configuration)) return;
+      if (this.looksAtHops && this.#isTooFar(this.#headerOf(segment), entry.configuration)) return;
       entry.onSegment(segment);
       return;
     }
@@ -246,7 +245,9 @@ export class Tcp implements TransportProtocol, TcpContext {
     }
     const listener = this.listeners.find(flow, this.#arrivedBy);
     if (listener !== null) {
-      if (this.looksAtHops && this.#isTooFar(segment, listener.configuration)) return;
+      if (this.looksAtHops && this.#isTooFar(this.#headerOf(segment), listener.configuration)) {
+        return;
+      }
       this.writer.resetParameters();
       arriveAtListener(listener, segment, flow, minimumSequence);
       return;
@@ -261,9 +262,13 @@ export class Tcp implements TransportProtocol, TcpContext {
     this.writer.sendReset(flow, segment);
   }
 
+  #headerOf({ packet }: Segment): number {
+    return this.environment.packets.network[packet];
+  }
+
   /** Whether a segment comes from farther away than its socket permits: it is counted then. */
-  #isTooFar({ packet }: Segment, configuration: Configuration | null): boolean {
-    if (!isTooFar(this.environment, packet, configuration)) return false;
+  #isTooFar(header: number, configuration: Configuration | null): boolean {
+    if (!isTooFar(this.environment.arena.memory, header, configuration)) return false;
     this.counters.add(TcpCounter.DROPPED_TOO_FAR);
     return true;
   }

@@ -133,7 +133,8 @@ export interface Delivered {
 /** A protocol that keeps what it receives. */
 export class FakeProtocol implements TransportProtocol {
   readonly delivered: Delivered[] = [];
-  readonly errors: (IcmpError & { readonly quoted: Uint8Array })[] = [];
+  readonly errors: (IcmpError & { readonly header: Uint8Array; readonly quoted: Uint8Array })[] =
+    [];
   /** Which errors are believed; all where this is null. */
   admits: ((error: IcmpError) => boolean) | null = null;
 
@@ -158,7 +159,8 @@ export class FakeProtocol implements TransportProtocol {
   onError(error: IcmpError): void {
     const { bytes } = this.harness.environment.arena.memory;
     const quoted = new Uint8Array(bytes.slice(error.quote, error.quote + error.quoteBytes));
-    this.errors.push({ ...error, quoted });
+    const header = new Uint8Array(bytes.slice(error.quotedHeader, error.quote));
+    this.errors.push({ ...error, header, quoted });
   }
 
   admitsError(error: IcmpError): boolean {

@@ -262,10 +262,15 @@ export class TestHost implements IpOutput, PathFeedback {
   }
 
   /** Is told of an error of ICMP about a segment that it sent. */
-  fail(frame: TestFrame, error: Pick<IcmpError, "errno" | "isHard" | "quotedHops">): void {
+  fail(frame: TestFrame, error: Pick<IcmpError, "errno" | "isHard">, quotedHops = 64): void {
     const { memory } = this.arena;
-    const packet = this.arena.take(8);
-    const quote = this.arena.start(packet);
+    const packet = this.arena.take(IPV6_HEADER + 8);
+    const quotedHeader = this.arena.start(packet);
+    const quote = quotedHeader + IPV6_HEADER;
+    // A version, and the hops: as much as anybody looks at.
+    const isIpv4 = typeof frame.destination === "number";
+    memory.view.setUint8(quotedHeader, isIpv4 ? 0x45 : 0x60);
+    memory.view.setUint8(quotedHeader + (isIpv4 ? 8 : 7), quotedHops);
     memory.bytes.set(frame.bytes.subarray(0, 8), quote);
     this.tcp.onError({
       ...error,
@@ -284,7 +289,7 @@ export class TestHost implements IpOutput, PathFeedback {
       }),
       quote,
       packet: -1,
-      quotedHeader: 0,
+      quotedHeader,
       quoteBytes: 8,
     });
     this.arena.release(packet);
