@@ -18,6 +18,7 @@ import type { Starved } from "../../ring/reactor.ts";
 import type { CompletionTarget } from "../../ring/slots.ts";
 import { BUFFER_GROUP, type ProvidedBuffers } from "../../ring/buffers.ts";
 import { Counter } from "../../ring/counters.ts";
+import type { RingMemory } from "../../ring/memory.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 import { W_ADDRESS, W_BUFFER_GROUP, W_LENGTH } from "../../ring/abi/layout.ts";
 import { CQE_BUFFER_SHIFT, CqeFlag, IoPrio, Op, SqeFlag } from "../../ring/abi/opcodes.ts";
@@ -416,11 +417,7 @@ export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease |
       buffers.release(id);
       return;
     }
-    const isScarce = buffers.available < buffers.count / SCARCE_SHARE;
-    const lease = isScarce
-      ? BufferLease.copied(memory, buffers, id, count)
-      : BufferLease.view(memory, buffers, id, count);
-    this.#deliver(lease);
+    this.#deliver(leaseOn(memory, buffers, id, count));
   }
 
   #deliver(lease: BufferLease): void {
@@ -453,11 +450,7 @@ export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease |
     if (meter !== null && typeof arrival === "number") meter.addReceived(Math.max(1, arrival));
     if (typeof arrival === "number" && arrival > 0 && !this.isClosed) {
       counters.add(Counter.bytesReceived, arrival);
-      const isScarce = buffers.available < buffers.count / SCARCE_SHARE;
-      const lease = isScarce
-        ? BufferLease.copied(memory, buffers, id, arrival)
-        : BufferLease.view(memory, buffers, id, arrival);
-      this.#deliver(lease);
+      this.#deliver(leaseOn(memory, buffers, id, arrival));
       return;
     }
     if (id !== NO_BUFFER) buffers.release(id);
@@ -543,4 +536,17 @@ export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease |
     const detail = `the stream holds ${this.leases} leases, its leasesPerStream`;
     return netError(Errno.ENOBUFS, { operation: "receive", ...this.names(), detail });
   }
+}
+
+/** A lease on what arrived; on a copy of it while buffers are scarce. */
+function leaseOn(
+  memory: RingMemory,
+  buffers: ProvidedBuffers,
+  id: number,
+  size: number,
+): BufferLease {
+  const isScarce = buffers.available < buffers.count / SCARCE_SHARE;
+  return isScarce
+    ? BufferLease.copied(memory, buffers, id, size)
+    : BufferLease.view(memory, buffers, id, size);
 }
