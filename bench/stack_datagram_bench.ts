@@ -14,7 +14,7 @@ import { PacketArena, sizeClasses } from "../stack/memory/mod.ts";
 import { OffloadCounter, ReceiveCoalescer, SoftwareOffload } from "../stack/offload/mod.ts";
 import { PacketFlag, PacketTable, Segmentation } from "../stack/packet_table.ts";
 import { SeededRandom } from "../stack/random.ts";
-import type { DatagramInfo, DatagramParameters } from "../stack/socket.ts";
+import { type DatagramParameters, unknownDatagram } from "../stack/socket.ts";
 import { StackTimers } from "../stack/stack_timers.ts";
 import { Statistics } from "../stack/statistics.ts";
 import { FlowDirector, ToeplitzHash, VERIFICATION_KEY } from "../stack/steering/mod.ts";
@@ -122,16 +122,7 @@ const parameters: DatagramParameters = {
   typeOfService: -1,
   segmentBytes: 0,
 };
-const info: DatagramInfo = {
-  source: 0,
-  port: 0,
-  destination: 0,
-  interface: 0,
-  timeToLive: 0,
-  typeOfService: 0,
-  bytes: 0,
-  segmentBytes: 0,
-};
+const info = unknownDatagram();
 
 function sendMany(bytes: number, segmentBytes: number, count: number): void {
   environment.now++;

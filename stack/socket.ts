@@ -131,6 +131,20 @@ export interface DatagramInfo {
   segmentBytes: number;
 }
 
+/** What is filled in for the next datagram: nothing is known yet. */
+export function unknownDatagram(): DatagramInfo {
+  return {
+    source: 0,
+    port: 0,
+    destination: 0,
+    interface: 0,
+    timeToLive: 0,
+    typeOfService: 0,
+    bytes: 0,
+    segmentBytes: 0,
+  };
+}
+
 /** Where an error comes from: `SO_EE_ORIGIN_*`. Source: Linux, `linux/errqueue.h`. */
 export const ErrorOrigin = { LOCAL: 1, ICMP: 2, ICMP6: 3 } as const;
 

@@ -9,10 +9,10 @@ import { Errno } from "../../ring/abi/errno.ts";
 import { MSGHDR, RECVMSG_OUT } from "../../ring/abi/layout.ts";
 import { CQE_BUFFER_SHIFT, CqeFlag, IoPrio, Msg, Op, SqeFlag } from "../../ring/abi/opcodes.ts";
 import {
-  type DatagramInfo,
   type DatagramParameters,
   type DatagramStackSocket,
   Ready,
+  unknownDatagram,
 } from "../../stack/socket.ts";
 import { prepareReceive } from "../machine/datagram_receive.ts";
 import type { Operation } from "../machine/operation.ts";
@@ -49,16 +49,7 @@ const parameters: DatagramParameters = {
   typeOfService: -1,
   segmentBytes: 0,
 };
-const info: DatagramInfo = {
-  source: 0,
-  port: 0,
-  destination: 0,
-  interface: 0,
-  timeToLive: 0,
-  typeOfService: 0,
-  bytes: 0,
-  segmentBytes: 0,
-};
+const info = unknownDatagram();
 
 /** A socket of datagrams, and the operations that wait for it. */
 export class DatagramFile extends StackFile {

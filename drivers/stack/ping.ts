@@ -7,11 +7,11 @@
 import { Errno } from "../../ring/abi/errno.ts";
 import { AF_INET, AF_INET6 } from "../../ring/abi/sockaddr.ts";
 import {
-  type DatagramInfo,
   type DatagramParameters,
   type DatagramStackSocket,
   Ready,
   type SocketOwner,
+  unknownDatagram,
   type UserMemory,
 } from "../../stack/socket.ts";
 import type { PacketMemory } from "../../stack/memory/mod.ts";
@@ -77,16 +77,7 @@ class Echo implements OperationOwner, SocketOwner {
 
   onReady(ready: number): void {
     if ((ready & (Ready.IN | Ready.ERROR)) === 0) return;
-    const info: DatagramInfo = {
-      source: 0,
-      port: 0,
-      destination: 0,
-      interface: 0,
-      timeToLive: 0,
-      typeOfService: 0,
-      bytes: 0,
-      segmentBytes: 0,
-    };
+    const info = unknownDatagram();
     const received = this.#socket.receive(this.#memory, this.#ranges, 1, info, 0);
     if (received === -Errno.EAGAIN) return;
     this.#finish(received < 0 ? received : this.#machine.core.environment.now - this.#sentAt);

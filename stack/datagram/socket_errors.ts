@@ -9,7 +9,7 @@
 import { Errno } from "../../ring/abi/errno.ts";
 import type { Environment } from "../environment.ts";
 import type { Flow, IcmpError, IpAddress } from "../ip/types.ts";
-import { type DatagramInfo, ErrorOrigin, type ErrorReport } from "../socket.ts";
+import { ErrorOrigin, type ErrorReport, unknownDatagram } from "../socket.ts";
 import * as icmpv4 from "../wire/icmpv4.ts";
 import { InfoReader } from "./info_reader.ts";
 import { Slot } from "./option_rows.ts";
@@ -125,7 +125,7 @@ function reportOf(
 ): ErrorReport {
   const { errno, type, code, packet, flow: { remote }, quote, quoteBytes } = error;
   const isIpv4 = typeof remote === "number";
-  const info = noInfo();
+  const info = unknownDatagram();
   new InfoReader(environment).read(packet, info);
   const end = quote + quoteBytes;
   return {
@@ -160,17 +160,4 @@ function reportOfLength(address: IpAddress, port: number, mtu: number): ErrorRep
 function infoOf({ errno, type, info }: IcmpError): number {
   if (type === icmpv4.Type.PARAMETER_PROBLEM) return info >>> 24;
   return errno === Errno.EMSGSIZE ? info : 0;
-}
-
-function noInfo(): DatagramInfo {
-  return {
-    source: 0,
-    port: 0,
-    destination: 0,
-    interface: 0,
-    timeToLive: 0,
-    typeOfService: 0,
-    bytes: 0,
-    segmentBytes: 0,
-  };
 }
