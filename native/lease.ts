@@ -54,6 +54,8 @@ export class BufferLease implements Lease {
   start: number;
   /** Bytes left. */
   size: number;
+  /** The next one in the line that this one waits in. */
+  next: BufferLease | null = null;
   readonly #memory: RingMemory;
   readonly #buffers: ProvidedBuffers;
   readonly #heap: Uint8Array<ArrayBuffer> | null;

@@ -40,11 +40,11 @@ const SPIN_TURNS = 8;
 /** Looks at the ring within one empty turn: a few microseconds, dearer to spend on more turns. */
 const LINGER_LOOKS = 1000;
 /** Busy turns between two looks at Deno's own sockets, while nothing happens there. */
-const BREATHE_TURNS = 6;
+const BREATHE_TURNS = 12;
 /** The same just after something did: a `fetch` takes several rounds of the event loop. */
-const BREATHE_TURNS_SHARED = 1;
+const BREATHE_TURNS_SHARED = 2;
 /** The same after long in which nothing did: a round costs as much as some dozen messages. */
-const BREATHE_TURNS_ALONE = 16;
+const BREATHE_TURNS_ALONE = 32;
 /** A round of the event loop that took longer, in milliseconds, did more than wake this ring. */
 const SHARED_ROUND_MS = 0.05;
 /** Rounds with nothing else in them after which the event loop is no longer shared. */

@@ -181,6 +181,13 @@ export class SendQueue {
     this.#append(call, 0);
   }
 
+  /** Queues bytes of a provided buffer that is pinned already. */
+  addPinned(call: SendCall, bufferId: number, offset: number, length: number): void {
+    const segment = this.#append(call, length);
+    segment.bufferId = bufferId;
+    segment.offset = offset;
+  }
+
   /** Makes sure that a segment's bytes are in ring memory. @returns false when there is no room */
   settle(segment: Segment): boolean {
     const { heap } = segment;
@@ -270,10 +277,8 @@ export class SendQueue {
   }
 
   #addLease(call: SendCall, lease: BufferLease): void {
-    const segment = this.#append(call, lease.size);
     this.#reactor.buffers.retain(lease.id);
-    segment.bufferId = lease.id;
-    segment.offset = lease.start;
+    this.addPinned(call, lease.id, lease.start, lease.size);
   }
 
   #addBytes(call: SendCall, bytes: Uint8Array, direct: boolean): void {

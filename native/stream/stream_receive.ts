@@ -14,6 +14,7 @@ import type { RingBuffer } from "../ring_buffer.ts";
 import type { Socket } from "../socket.ts";
 import { netError } from "../errors.ts";
 import { BufferLease, type Lease, type LeaseIssuer } from "../lease.ts";
+import { LeaseQueue } from "./lease_queue.ts";
 import type { Starved } from "../../ring/reactor.ts";
 import type { CompletionTarget } from "../../ring/slots.ts";
 import { BUFFER_GROUP, type ProvidedBuffers } from "../../ring/buffers.ts";
@@ -94,7 +95,7 @@ export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease |
   /** Why a message that nobody waited for could not be handed out. */
   #complaint: Error | null = null;
   #isMultishot = false;
-  #queue: BufferLease[] | null = null;
+  readonly #queue = new LeaseQueue();
   /** 0 while open, else why no more bytes come: EOF or an errno. */
   #ended = 0;
   #sink: LeaseSink | null = null;
@@ -130,8 +131,8 @@ export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease |
   /** {@linkcode ReceiveSide.next} without the bound on leases: for readers that copy. */
   take(options: OpOptions | undefined): Promise<BufferLease | null> {
     const queue = this.#queue;
-    if (queue !== null && queue.length > 0 && options?.signal?.aborted !== true) {
-      return Promise.resolve(this.#handOut(queue.shift()!));
+    if (queue.length > 0 && options?.signal?.aborted !== true) {
+      return Promise.resolve(this.#handOut(queue.shift()));
     }
     const settled = this.#settledNow(options);
     if (settled !== null) {
@@ -162,8 +163,8 @@ export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease |
   /** {@linkcode ReceiveSide.take} for a reader that is told within the turn that brought bytes. */
   takeFor(reader: LeaseReader): Promise<IteratorResult<Lease>> {
     const queue = this.#queue;
-    if (queue !== null && queue.length > 0) {
-      return Promise.resolve(reader.accept(queue.shift()!));
+    if (queue.length > 0) {
+      return Promise.resolve(reader.accept(queue.shift()));
     }
     if (this.isClosed || this.#ended !== 0 || this.#complaint !== null) {
       return this.#endFor(reader, false, undefined);
@@ -187,8 +188,8 @@ export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease |
   ): Promise<IteratorResult<Lease>> {
     const queue = this.#queue;
     const isHoarding = this.leases >= this.leasesMax;
-    if (queue !== null && queue.length > 0 && !isHoarding && options?.signal?.aborted !== true) {
-      return Promise.resolve(reader.accept(queue.shift()!));
+    if (queue.length > 0 && !isHoarding && options?.signal?.aborted !== true) {
+      return Promise.resolve(reader.accept(queue.shift()));
     }
     const isOver = this.isClosed || this.#ended !== 0 || this.#complaint !== null;
     if (isHoarding || isOver || options?.signal?.aborted) {
@@ -226,9 +227,9 @@ export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease |
 
   #proceed(): void {
     const queue = this.#queue;
-    while (queue !== null && queue.length > 0) {
+    while (queue.length > 0) {
       if (this.#isHeld || this.#sink === null) return;
-      this.#sink.take(queue.shift()!);
+      this.#sink.take(queue.shift());
     }
     if (this.#isHeld || this.#sink === null) return;
     if (this.isClosed) this.#endFlow(this.closedError());
@@ -269,7 +270,7 @@ export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease |
   /** Receives into memory of the program's own. @returns bytes received, 0 at the end */
   async takeInto(into: RingBuffer, options: OpOptions | undefined): Promise<number> {
     const queue = this.#queue;
-    if (queue === null || queue.length === 0) {
+    if (queue.length === 0) {
       const settled = this.#settledNow(options);
       if (settled !== null) {
         await settled;
@@ -290,7 +291,7 @@ export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease |
   putBack(lease: BufferLease, used: number): void {
     lease.advance(used);
     if (lease.size === 0) lease.release();
-    else (this.#queue ??= []).unshift(lease);
+    else this.#queue.unshift(lease);
   }
 
   /** {@inheritDoc CompletionTarget.onCompletion} */
@@ -429,8 +430,8 @@ export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease |
       this.#settle(lease);
       return;
     }
-    const queue = this.#queue ??= [];
-    if (queue.push(lease) >= QUEUE_HIGH) this.cancel();
+    this.#queue.push(lease);
+    if (this.#queue.length >= QUEUE_HIGH) this.cancel();
   }
 
   #messageArrived(messages: MessageReceiver, slot: number, result: number, flags: number): void {
@@ -498,10 +499,7 @@ export class ReceiveSide extends ReceivingHalf<BufferLease, Lease, BufferLease |
 
   /** {@inheritDoc ReceivingHalf.letGo} */
   protected letGo(): void {
-    if (this.#queue !== null) {
-      for (const lease of this.#queue) lease.release();
-      this.#queue = null;
-    }
+    while (this.#queue.length > 0) this.#queue.shift().release();
     if (this.#sink !== null) this.#endFlow(this.closedError());
   }
 

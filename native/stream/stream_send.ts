@@ -2,13 +2,15 @@
  * The sending half of a stream: one operation in the ring at a time.
  *
  * Bytes leave in the order of the `send` calls. While one operation is in flight, later segments
- * gather and leave together in one SENDMSG.
+ * gather and leave together in one SENDMSG. A lease that is sent with nothing in line, which most
+ * replies are, waits for its completion by itself, and lines up only when something comes behind it
+ * or it does not leave in one piece.
  *
  * @module
  */
 
 import type { Network } from "../network.ts";
-import type { BufferLease, Lease } from "../lease.ts";
+import { BufferLease, type Lease } from "../lease.ts";
 import type { RingBuffer } from "../ring_buffer.ts";
 import { copiedBytes, type Segment, SendCall, SendQueue, type TurnTaker } from "./send_queue.ts";
 import { SendCancel } from "./send_cancel.ts";
@@ -50,8 +52,14 @@ export interface SendReceipt {
 /** Options of `send`. */
 export type SendOptions = OpOptions;
 
-// The resolvers of a call go from its promise's executor into the call, without a closure.
-let parking: SendCall;
+/** Whoever's resolvers {@linkcode park} is to set. */
+interface Parking {
+  resolve: ((bytes: number) => void) | null;
+  reject: ((reason: unknown) => void) | null;
+}
+
+// The resolvers go from a promise's executor to where they are kept, without a closure.
+let parking: Parking;
 function park(resolve: (bytes: number) => void, reject: (reason: unknown) => void): void {
   parking.resolve = resolve;
   parking.reject = reject;
@@ -62,6 +70,14 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
   readonly #socket: Socket;
   readonly #network: Network;
   readonly #queue: SendQueue;
+  /** The resolvers of a lease that is in flight alone; set by `park`. */
+  resolve: ((bytes: number) => void) | null = null;
+  /** See {@linkcode SendSide.resolve}. */
+  reject: ((reason: unknown) => void) | null = null;
+  /** Its provided buffer, -1 while there is none. */
+  #aloneIn = NONE;
+  #aloneFrom = 0;
+  #aloneLength = 0;
   /** Segments of the operation in flight. */
   #inFlight = 0;
   #slot = NONE;
@@ -100,12 +116,12 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
 
   /** Whether something waits to be sent, or is in flight. */
   get isAwaited(): boolean {
-    return this.#queue.head !== null;
+    return this.#line.head !== null;
   }
 
   /** Bytes that wait or are in flight. */
   get queuedBytes(): number {
-    return this.#queue.bytes;
+    return this.#line.bytes;
   }
 
   /** Queues bytes. @returns how many, once all are accepted */
@@ -113,11 +129,15 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
     data: Uint8Array | Lease | readonly (Uint8Array | Lease)[],
     options: SendOptions | undefined,
   ): Promise<number> {
+    if (options === undefined && data instanceof BufferLease && this.#isFreeFor(data)) {
+      const slot = this.#network.reactor.slots.take(this, 0);
+      if (slot >= 0) return this.#sendAlone(data, slot);
+    }
     const copied = copiedBytes(data, this.#network.reactor.buffers);
     const refusal = this.#refusal(options) ?? this.#charge(copied);
     if (refusal !== null) return Promise.reject(refusal.reason);
     const call = SendCall.begin();
-    this.#queue.add(call, data, this.#mayUseArena);
+    this.#line.add(call, data, this.#mayUseArena);
     return this.#begin(call, options);
   }
 
@@ -130,7 +150,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
       return;
     }
     const call = SendCall.begin();
-    this.#queue.add(call, lease, this.#mayUseArena);
+    this.#line.add(call, lease, this.#mayUseArena);
     const exceeded = this.#socket.admit("send");
     if (exceeded !== null) {
       this.#queue.dropCall(call);
@@ -148,7 +168,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
     const refusal = this.#refusal(options);
     if (refusal !== null) return Promise.reject(refusal.reason);
     const call = SendCall.begin();
-    this.#queue.addBuffer(call, buffer);
+    this.#line.addBuffer(call, buffer);
     return this.#begin(call, options);
   }
 
@@ -161,7 +181,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
     const refusal = this.#refusal(options);
     if (refusal !== null) throw refusal.reason;
     const call = SendCall.begin();
-    this.#queue.addTurn(call, taker);
+    this.#line.addTurn(call, taker);
     await this.#park(call, options);
   }
 
@@ -185,7 +205,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
 
   /** Resolves when the queue is empty, however its sends ended. */
   async whenEmpty(): Promise<void> {
-    while (this.#queue.head !== null) {
+    while (this.#line.head !== null) {
       await new Promise<void>((resolve) => {
         const before = this.#idle;
         this.#idle = () => {
@@ -206,7 +226,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
     this.#closedBy = reason;
     this.#isClosed = true;
     for (const call of [...this.#draining]) this.#giveUp(call, this.#closedError());
-    if (this.#queue.head === null) return null;
+    if (this.#line.head === null) return null;
     for (const call of this.#queue.calls()) this.#giveUp(call, this.#closedError());
     this.#gate?.stop();
     this.#queue.dropBehind(this.#inFlight);
@@ -238,6 +258,10 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
   /** {@inheritDoc CompletionTarget.onCompletion} */
   onCompletion(_tag: number, result: number): void {
     this.#slot = NONE;
+    if (this.#aloneIn !== NONE) {
+      if (result === this.#aloneLength) return this.#leftAlone();
+      this.#lineUp();
+    }
     this.#inFlight = 0;
     if (this.#cancelling !== null) this.#cancelling.end();
     this.#cancelling = null;
@@ -269,6 +293,56 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
     this.#isWaitingForArena = false;
     this.#pump();
     return !this.#isWaitingForArena;
+  }
+
+  /** The queue, with everything that is in flight in it. */
+  get #line(): SendQueue {
+    if (this.#aloneIn !== NONE) this.#lineUp();
+    return this.#queue;
+  }
+
+  /** Whether nothing is to be asked or done before a lease is sent but that. */
+  #isFreeFor(lease: BufferLease): boolean {
+    const { owner, meter } = this.#socket;
+    return this.#slot < 0 && this.#queue.head === null && !this.#isClosed && !owner.isCounted &&
+      this.#gate === null && meter === null && lease.size > 0 && lease.size < ZERO_COPY_BYTES &&
+      lease.isHeld && lease.isIn(this.#network.reactor.buffers);
+  }
+
+  #sendAlone(lease: BufferLease, slot: number): Promise<number> {
+    const { start, size } = lease;
+    this.#network.reactor.buffers.retain(lease.id);
+    this.#aloneIn = lease.id;
+    this.#aloneFrom = start;
+    this.#aloneLength = size;
+    this.#slot = slot;
+    this.#submit(slot, Op.SEND, start, size);
+    this.#socket.beginWait();
+    parking = this;
+    return new Promise<number>(park);
+  }
+
+  #leftAlone(): void {
+    const { counters, buffers } = this.#network.reactor;
+    const length = this.#aloneLength;
+    counters.add(Counter.sends, 1);
+    counters.add(Counter.bytesSent, length);
+    buffers.release(this.#aloneIn);
+    this.#aloneIn = NONE;
+    this.#socket.endWait();
+    const resolve = this.resolve!;
+    this.resolve = null;
+    this.reject = null;
+    resolve(length);
+  }
+
+  #lineUp(): void {
+    const call = SendCall.begin();
+    call.resolve = this.resolve;
+    call.reject = this.reject;
+    this.#queue.addPinned(call, this.#aloneIn, this.#aloneFrom, this.#aloneLength);
+    this.#aloneIn = NONE;
+    this.#inFlight = 1;
   }
 
   #refusal(options: SendOptions | undefined): { reason: unknown } | null {
@@ -363,12 +437,16 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
       return;
     }
     this.#inFlight = 1;
-    const segment = queue.head!;
-    const head = isCopied ? Op.SEND : this.#zeroCopy!.head;
+    const { offset, length } = queue.head!;
+    this.#submit(slot, isCopied ? Op.SEND : this.#zeroCopy!.head, offset, length);
+  }
+
+  #submit(slot: number, head: number, offset: number, length: number): void {
+    const { reactor } = this.#network;
     const at = reactor.entry(head, this.#socket.descriptor, slot);
     const words = reactor.entries;
-    setLong(words, at + W_ADDRESS, reactor.memory.base + segment.offset);
-    words[at + W_LENGTH] = segment.length;
+    setLong(words, at + W_ADDRESS, reactor.memory.base + offset);
+    words[at + W_LENGTH] = length;
     words[at + W_OPERATION_FLAGS] = sendFlags(this.#socket);
   }
 
