@@ -2,31 +2,17 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { BufferLease } from "../lease.ts";
 import { Network } from "../network.ts";
 import { RingBuffer } from "../ring_buffer.ts";
-import { Socket, type SocketOwner } from "../socket.ts";
 import { SendSide } from "./stream_send.ts";
 import { ZERO_COPY_BYTES } from "./zero_copy_send.ts";
 import { W_ADDRESS, W_ADDRESS3, W_LENGTH } from "../../ring/abi/layout.ts";
 import { CqeFlag, DriverOp, IoPrio, Op, SockOpt } from "../../ring/abi/opcodes.ts";
 import { Errno } from "../../ring/abi/errno.ts";
-import type { Authority } from "../../ring/authority/mod.ts";
 import { ScriptedDriver, type TakenEntry } from "../../tests/support/scripted_driver.ts";
+import { StubSocket } from "../../tests/support/stub_socket.ts";
 
 const COPIED = -0x80000000;
 const LARGE = ZERO_COPY_BYTES;
 const ARENA_BYTES = 1024 * 1024;
-
-class StubSocket extends Socket {
-  readonly localName = "127.0.0.1:1";
-  readonly remoteName = "127.0.0.1:2";
-  readonly kind = "stream";
-  readonly family = "IPv4";
-
-  terminate(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  requireOpen(): void {}
-}
 
 /** A stream's sending half over a driver that does what the test says. */
 class Bench {
@@ -47,16 +33,7 @@ class Bench {
     this.driver.sideResult = null;
     this.driver.supported[Op.SEND_ZC] = supported ? 1 : 0;
     this.network = new Network(this.driver);
-    const owner: SocketOwner = {
-      authority: {} as Authority,
-      isCounted: false,
-      sendGate: null,
-      acquire: () => null,
-      release() {},
-      adopt() {},
-      forget() {},
-    };
-    this.socket = new StubSocket(this.network, owner, 7);
+    this.socket = new StubSocket(this.network, 7);
     this.side = new SendSide(this.socket);
   }
 
