@@ -18,7 +18,7 @@ import { Arena } from "./arena.ts";
 import type { Words } from "./barrier.ts";
 import { BufferProvider } from "./buffer_provider.ts";
 import { bufferGroups, ProvidedBuffers } from "./buffers.ts";
-import { CompletionQueue, type CompletionSink } from "./completion.ts";
+import { CompletionQueue } from "./completion.ts";
 import { Counter, Counters } from "./counters.ts";
 import { type Deadline, Deadlines, type DeadlineTarget } from "./deadlines.ts";
 import { markDescriptorOperation } from "./descriptor_table.ts";
@@ -50,7 +50,7 @@ export interface TurnEnd {
 }
 
 /** One ring's event loop, and the calls that put entries into it. */
-export class Reactor implements CompletionSink, DriverHost {
+export class Reactor implements DriverHost {
   readonly driver: RingDriver;
   readonly memory: RingMemory;
   /** What streams receive into. */
@@ -336,11 +336,6 @@ export class Reactor implements CompletionSink, DriverHost {
     await this.driver.close();
   }
 
-  /** {@inheritDoc CompletionSink.complete} */
-  complete(userLow: number, userHigh: number, result: number, flags: number): void {
-    this.slots.dispatch(userLow, userHigh, result, flags);
-  }
-
   get #hasUnsubmitted(): boolean {
     if (this.#side !== null && (this.#side.hasPending || this.#side.publish() > 0)) return true;
     return this.#main.hasPending || this.#main.publish() > 0;
@@ -356,7 +351,7 @@ export class Reactor implements CompletionSink, DriverHost {
     const pending = this.#main.publish();
     const entered = this.driver.enter(pending, this.#quietTurns > 0);
     if (entered < pending || this.#main.waiting > 0) this.#resubmit(entered);
-    let count = this.#completions.drain(this, TURN_LIMIT);
+    let count = this.#completions.drain(this.slots, TURN_LIMIT);
     if (this.#side !== null) count += this.#cycleSide();
     if (this.#turnEnds.length > 0) this.#endTurn();
     if (this.#deadlines.size > 0) {
@@ -401,7 +396,7 @@ export class Reactor implements CompletionSink, DriverHost {
     while (true) {
       if (this.#side!.hasPending) this.#side!.publish();
       this.driver.enterSide();
-      const drained = this.#sideCompletions!.drain(this, TURN_LIMIT);
+      const drained = this.#sideCompletions!.drain(this.slots, TURN_LIMIT);
       count += drained;
       if (drained > 0 && this.#side!.hasPending) continue;
       // What found no room must not wait until somebody else asks for a turn.

@@ -9,6 +9,7 @@
  * @module
  */
 
+import type { CompletionSink } from "./completion.ts";
 import { MSGHDR, TIMESPEC } from "./abi/layout.ts";
 
 /** Scratch bytes of one slot. */
@@ -60,7 +61,7 @@ export interface CompletionTarget {
 const ignored: CompletionTarget = { onCompletion(): void {} };
 
 /** The table of operations in flight. */
-export class Slots {
+export class Slots implements CompletionSink {
   /** Operations in flight now. */
   inFlight = 0;
   /** Completions that no operation in flight was waiting for, ever. */
@@ -149,7 +150,7 @@ export class Slots {
   }
 
   /** Finds the operation of a completion and tells its owner. */
-  dispatch(slot: number, generation: number, result: number, flags: number): void {
+  complete(slot: number, generation: number, result: number, flags: number): void {
     if (slot < 0 || slot >= this.capacity || this.#generations[slot] !== generation) {
       this.late++;
       return;
@@ -169,7 +170,7 @@ export class Slots {
   failAll(result: number): void {
     for (let slot = 0; slot < this.capacity; slot++) {
       if (this.#targets[slot] !== ignored) {
-        this.dispatch(slot, this.#generations[slot], result, 0);
+        this.complete(slot, this.#generations[slot], result, 0);
       }
     }
   }

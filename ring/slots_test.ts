@@ -19,7 +19,7 @@ Deno.test("a completion reaches the owner of its slot, with the owner's tag", ()
   const slot = slots.take(target, 77);
   assert(slots.belongsTo(slot, target));
   assertEquals(slots.inFlight, 1);
-  slots.dispatch(slot, slots.generation(slot), -5, 0);
+  slots.complete(slot, slots.generation(slot), -5, 0);
   assertEquals(target.told, [[77, -5, 0, slot]]);
   assertEquals(slots.inFlight, 0);
   assertEquals(slots.late, 0);
@@ -30,9 +30,9 @@ Deno.test("an operation that goes on keeps its slot until its terminal completio
   const target = new Recorder();
   const slot = slots.take(target, 1);
   const generation = slots.generation(slot);
-  for (let count = 0; count < 3; count++) slots.dispatch(slot, generation, count, MORE);
+  for (let count = 0; count < 3; count++) slots.complete(slot, generation, count, MORE);
   assertEquals(slots.inFlight, 1);
-  slots.dispatch(slot, generation, 3, 0);
+  slots.complete(slot, generation, 3, 0);
   assertEquals(slots.inFlight, 0);
   assertEquals(target.told.map(([, result]) => result), [0, 1, 2, 3]);
 });
@@ -42,7 +42,7 @@ Deno.test("late, repeated and forged completions are counted and reach nobody", 
   const target = new Recorder();
   const slot = slots.take(target, 1);
   const generation = slots.generation(slot);
-  slots.dispatch(slot, generation, 0, 0);
+  slots.complete(slot, generation, 0, 0);
   const forged: [number, number][] = [
     [slot, generation],
     [slot, generation + 1],
@@ -51,21 +51,21 @@ Deno.test("late, repeated and forged completions are counted and reach nobody", 
     [127, 0],
     [2 ** 31 - 1, 0],
   ];
-  for (const [index, ofGeneration] of forged) slots.dispatch(index, ofGeneration, 0, 0);
+  for (const [index, ofGeneration] of forged) slots.complete(index, ofGeneration, 0, 0);
   assertEquals(slots.late, forged.length);
   // The slot has another owner now: a completion meant for the first must not reach the second.
   const second = new Recorder();
   assertEquals(slots.take(second, 2), slot);
-  slots.dispatch(slot, generation, 9, 0);
+  slots.complete(slot, generation, 9, 0);
   assertEquals(second.told, []);
   assertEquals([slots.late, slots.inFlight, target.told.length], [forged.length + 1, 1, 1]);
 });
 
 Deno.test("completions of entries that nobody awaits are no surprise", () => {
   const slots = new Slots(128);
-  slots.dispatch(IGNORED_SLOT, slots.generation(IGNORED_SLOT), -2, 0);
+  slots.complete(IGNORED_SLOT, slots.generation(IGNORED_SLOT), -2, 0);
   assertEquals(slots.late, 0);
-  slots.dispatch(IGNORED_SLOT, 1, 0, 0);
+  slots.complete(IGNORED_SLOT, 1, 0, 0);
   assertEquals(slots.late, 1);
 });
 
@@ -87,7 +87,7 @@ Deno.test("a full table keeps its reserved slots for those that free others", ()
     assertEquals(taken.length + reserved.length, capacity - 1, "all but the ignored slot");
     assertEquals(new Set([...taken, ...reserved, IGNORED_SLOT]).size, capacity);
     for (const slot of [...taken, ...reserved]) {
-      slots.dispatch(slot, slots.generation(slot), 0, 0);
+      slots.complete(slot, slots.generation(slot), 0, 0);
     }
     assertEquals([slots.inFlight, slots.late], [0, 0]);
     assert(slots.take(target, 0) >= 0);
@@ -102,7 +102,7 @@ Deno.test("an abandoned slot is free, and nothing that arrives for it counts", (
   slots.abandon(slot);
   assertEquals(slots.inFlight, 0);
   assert(!slots.belongsTo(slot, target));
-  slots.dispatch(slot, generation, 0, 0);
+  slots.complete(slot, generation, 0, 0);
   assertEquals([slots.late, target.told.length], [1, 0]);
 });
 
@@ -111,7 +111,7 @@ Deno.test("an owner may begin its next operation inside of its completion", () =
   let again = -1;
   const target = { onCompletion: () => void (again = slots.take(target, 0)) };
   const slot = slots.take(target, 0);
-  slots.dispatch(slot, slots.generation(slot), 0, 0);
+  slots.complete(slot, slots.generation(slot), 0, 0);
   assertEquals(again, slot, "the slot was free before the owner was told");
   assertEquals(slots.inFlight, 1);
 });
@@ -134,14 +134,14 @@ Deno.test(
       } else if (act < 0.95 && owners.size > 0) {
         const [slot, { target, tag, generation }] = owners.entries().next().value!;
         const flags = random.chance(0.3) ? MORE : 0;
-        slots.dispatch(slot, generation, step, flags);
+        slots.complete(slot, generation, step, flags);
         assertEquals(target.told.at(-1), [tag, step, flags, slot]);
         if (flags === MORE) continue;
         owners.delete(slot);
         if (dead.push([slot, generation]) > 100) dead.shift();
       } else if (dead.length > 0) {
         const [slot, generation] = random.pick(dead);
-        slots.dispatch(slot, generation, step, 0);
+        slots.complete(slot, generation, step, 0);
         late++;
       }
       assertEquals(slots.inFlight, owners.size);
