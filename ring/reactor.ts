@@ -415,11 +415,13 @@ export class Reactor implements DriverHost {
       this.#scheduled = true;
     }
     const breathe = this.driver.breatheTurns;
-    // Work that must not keep the process alive is polled through the driver's own wake-up, which
-    // can be unreferenced; a deferred turn cannot.
     if (count > 0) this.#busyTurns++;
-    if (breathe > 0 && (this.#busyTurns >= breathe || this.references === 0)) {
-      this.#mustBreathe = this.#busyTurns >= breathe;
+    const mustBreathe = this.#busyTurns >= breathe;
+    // Work that must not keep the process alive is polled through the driver's own wake-up, which
+    // can be unreferenced; a deferred turn cannot. Those who were just told may wait for more.
+    const isUnreferenced = count === 0 && this.references === 0;
+    if (breathe > 0 && (mustBreathe || isUnreferenced)) {
+      this.#mustBreathe = mustBreathe;
       this.#breathing = true;
       this.driver.keepAlive(this.references > 0);
       this.driver.breathe();

@@ -51,6 +51,8 @@ const SHARED_ROUND_MS = 0.05;
 const SHARED_ROUNDS = 12;
 /** And after which it counts as this ring's alone: about a tenth of a second of traffic. */
 const ALONE_ROUNDS = 96;
+/** What the event loop waits for busy turns at most, in milliseconds, as far as turns are alike. */
+const BUSY_MS = 2;
 /** Where the table of descriptors is grown to at once; growing it later stalls every thread. */
 const DESCRIPTOR_TABLE_SIZES: readonly number[] = [16384, 8192, 4096, 1024];
 
@@ -91,6 +93,10 @@ export class KernelDriver implements RingDriver {
   /** {@inheritDoc RingDriver.breatheTurns} */
   breatheTurns: number = BREATHE_TURNS;
   #breathStart = 0;
+  /** When the event loop came round last, or the ring awoke. */
+  #busySince = 0;
+  /** Turns that take about as long as the event loop may wait. */
+  #turnsMost = BREATHE_TURNS_ALONE;
   /** Rounds of the event loop, one after another, with nothing else in them. */
   #quietRounds = SHARED_ROUNDS;
   readonly #descriptors: Descriptors;
@@ -190,6 +196,7 @@ export class KernelDriver implements RingDriver {
     if (this.#isAsleep) {
       this.#isAsleep = false;
       this.#setEventFd(true);
+      this.#busySince = performance.now();
     }
     if (pending === 0 && this.#hasTaskrunFlag && !this.#hasWork(mayLinger ? LINGER_LOOKS : 1)) {
       return 0;
@@ -225,7 +232,14 @@ export class KernelDriver implements RingDriver {
   breathe(): void {
     const isAsked = this.#breathStart > 0;
     this.#breathStart = performance.now();
-    if (!isAsked) this.#sleeper.breathe();
+    if (isAsked) return;
+    // Turns that bring large messages take several times as long as others.
+    const busyMs = this.#breathStart - this.#busySince;
+    if (busyMs > BUSY_MS) this.#turnsMost = Math.max(1, this.breatheTurns >> 1);
+    else if (busyMs < BUSY_MS / 4) {
+      this.#turnsMost = Math.min(BREATHE_TURNS_ALONE, this.#turnsMost * 2);
+    }
+    this.#sleeper.breathe();
   }
 
   /** {@inheritDoc RingDriver.noteWork} */
@@ -241,10 +255,11 @@ export class KernelDriver implements RingDriver {
   /** The event loop came round, or the eventfd was signalled. */
   #woken(): void {
     if (this.#breathStart > 0) {
-      const isShared = performance.now() - this.#breathStart > SHARED_ROUND_MS;
+      this.#busySince = performance.now();
+      const isShared = this.#busySince - this.#breathStart > SHARED_ROUND_MS;
       this.#breathStart = 0;
       this.#quietRounds = isShared ? 0 : Math.min(this.#quietRounds + 1, ALONE_ROUNDS);
-      this.breatheTurns = breatheTurnsAfter(this.#quietRounds);
+      this.breatheTurns = Math.min(this.#turnsMost, breatheTurnsAfter(this.#quietRounds));
     }
     this.#host?.wake();
   }
