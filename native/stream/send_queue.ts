@@ -66,8 +66,29 @@ export interface TurnTaker {
   stop(reason: Error): void;
 }
 
+/** What settles the promise of a send; {@linkcode parked} sets both. */
+export interface Resolvers {
+  /** Tells how many bytes were accepted; null while nobody waits. */
+  resolve: ((bytes: number) => void) | null;
+  /** Tells why they were not. */
+  reject: ((reason: unknown) => void) | null;
+}
+
+// The resolvers go from a promise's executor to where they are kept, without a closure.
+let parking: Resolvers;
+function park(resolve: (bytes: number) => void, reject: (reason: unknown) => void): void {
+  parking.resolve = resolve;
+  parking.reject = reject;
+}
+
+/** A promise that these resolvers settle. */
+export function parked(resolvers: Resolvers): Promise<number> {
+  parking = resolvers;
+  return new Promise<number>(park);
+}
+
 /** One call of `send`, and its first segment: most calls have no other. */
-export class SendCall extends Segment {
+export class SendCall extends Segment implements Resolvers {
   /** Bytes of the call. */
   total = 0;
   /** Bytes of it that are gone. */

@@ -12,7 +12,15 @@
 import type { Network } from "../network.ts";
 import { BufferLease, type Lease } from "../lease.ts";
 import type { RingBuffer } from "../ring_buffer.ts";
-import { copiedBytes, type Segment, SendCall, SendQueue, type TurnTaker } from "./send_queue.ts";
+import { LoneSend } from "./lone_send.ts";
+import {
+  copiedBytes,
+  parked,
+  type Segment,
+  SendCall,
+  SendQueue,
+  type TurnTaker,
+} from "./send_queue.ts";
 import { SendCancel } from "./send_cancel.ts";
 import { ZERO_COPY_BYTES, type ZeroCopyHost, ZeroCopySends } from "./zero_copy_send.ts";
 import { writeVector } from "./send_vector.ts";
@@ -52,32 +60,12 @@ export interface SendReceipt {
 /** Options of `send`. */
 export type SendOptions = OpOptions;
 
-/** Whoever's resolvers {@linkcode park} is to set. */
-interface Parking {
-  resolve: ((bytes: number) => void) | null;
-  reject: ((reason: unknown) => void) | null;
-}
-
-// The resolvers go from a promise's executor to where they are kept, without a closure.
-let parking: Parking;
-function park(resolve: (bytes: number) => void, reject: (reason: unknown) => void): void {
-  parking.resolve = resolve;
-  parking.reject = reject;
-}
-
 /** The sending half of one stream. */
 export class SendSide implements CompletionTarget, DeadlineTarget, Starved, ZeroCopyHost {
   readonly #socket: Socket;
   readonly #network: Network;
   readonly #queue: SendQueue;
-  /** The resolvers of a lease that is in flight alone; set by `park`. */
-  resolve: ((bytes: number) => void) | null = null;
-  /** See {@linkcode SendSide.resolve}. */
-  reject: ((reason: unknown) => void) | null = null;
-  /** Its provided buffer, -1 while there is none. */
-  #aloneIn = NONE;
-  #aloneFrom = 0;
-  #aloneLength = 0;
+  readonly #lone = new LoneSend();
   /** Segments of the operation in flight. */
   #inFlight = 0;
   #slot = NONE;
@@ -116,12 +104,12 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
 
   /** Whether something waits to be sent, or is in flight. */
   get isAwaited(): boolean {
-    return this.#line.head !== null;
+    return this.#lone.isInFlight || this.#queue.head !== null;
   }
 
   /** Bytes that wait or are in flight. */
   get queuedBytes(): number {
-    return this.#line.bytes;
+    return this.#lone.length + this.#queue.bytes;
   }
 
   /** Queues bytes. @returns how many, once all are accepted */
@@ -258,8 +246,8 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
   /** {@inheritDoc CompletionTarget.onCompletion} */
   onCompletion(_tag: number, result: number): void {
     this.#slot = NONE;
-    if (this.#aloneIn !== NONE) {
-      if (result === this.#aloneLength) return this.#leftAlone();
+    if (this.#lone.isInFlight) {
+      if (result === this.#lone.length) return this.#leftAlone(result);
       this.#lineUp();
     }
     this.#inFlight = 0;
@@ -297,7 +285,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
 
   /** The queue, with everything that is in flight in it. */
   get #line(): SendQueue {
-    if (this.#aloneIn !== NONE) this.#lineUp();
+    if (this.#lone.isInFlight) this.#lineUp();
     return this.#queue;
   }
 
@@ -310,38 +298,22 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
   }
 
   #sendAlone(lease: BufferLease, slot: number): Promise<number> {
-    const { start, size } = lease;
-    this.#network.reactor.buffers.retain(lease.id);
-    this.#aloneIn = lease.id;
-    this.#aloneFrom = start;
-    this.#aloneLength = size;
     this.#slot = slot;
-    this.#submit(slot, Op.SEND, start, size);
+    this.#submit(slot, Op.SEND, lease.start, lease.size);
     this.#socket.beginWait();
-    parking = this;
-    return new Promise<number>(park);
+    return this.#lone.begin(lease, this.#network.reactor.buffers);
   }
 
-  #leftAlone(): void {
+  #leftAlone(bytes: number): void {
     const { counters, buffers } = this.#network.reactor;
-    const length = this.#aloneLength;
     counters.add(Counter.sends, 1);
-    counters.add(Counter.bytesSent, length);
-    buffers.release(this.#aloneIn);
-    this.#aloneIn = NONE;
+    counters.add(Counter.bytesSent, bytes);
     this.#socket.endWait();
-    const resolve = this.resolve!;
-    this.resolve = null;
-    this.reject = null;
-    resolve(length);
+    this.#lone.end(buffers);
   }
 
   #lineUp(): void {
-    const call = SendCall.begin();
-    call.resolve = this.resolve;
-    call.reject = this.reject;
-    this.#queue.addPinned(call, this.#aloneIn, this.#aloneFrom, this.#aloneLength);
-    this.#aloneIn = NONE;
+    this.#lone.lineUp(this.#queue);
     this.#inFlight = 1;
   }
 
@@ -388,8 +360,7 @@ export class SendSide implements CompletionTarget, DeadlineTarget, Starved, Zero
       return Promise.reject(refusal);
     }
     this.#socket.beginWait();
-    parking = call;
-    const promise = new Promise<number>(park);
+    const promise = parked(call);
     if (options !== undefined) this.#guard(call, options);
     if (this.#slot < 0) this.#pump();
     return promise;
