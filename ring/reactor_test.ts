@@ -137,7 +137,7 @@ Deno.test("a sleeping reactor is kept alive from its first reference to its last
   assertEquals(driver.calls, expected);
 });
 
-Deno.test("a reactor breathes every few busy turns, and in every other one while unreferenced", () => {
+Deno.test("a reactor breathes every few busy turns, and in each that brings nothing while unreferenced", () => {
   const { driver, reactor } = scriptedReactor({ breatheTurns: 3, spinTurns: 20 });
   const target = new Results();
   const turnBusily = (): void => {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { BreathPace } from "./breath_pace.ts";
 import type { Descriptors } from "./descriptors.ts";
 import { addressOf, F_DUPFD_CLOEXEC, lastErrno, type Libc, SYS_IO_URING_ENTER } from "./libc.ts";
 import { SYS_IO_URING_REGISTER } from "./libc.ts";
@@ -39,20 +40,6 @@ import {
 const SPIN_TURNS = 8;
 /** Looks at the ring within one empty turn: a few microseconds, dearer to spend on more turns. */
 const LINGER_LOOKS = 1000;
-/** Busy turns between two looks at Deno's own sockets, while nothing happens there. */
-const BREATHE_TURNS = 12;
-/** The same just after something did: a `fetch` takes several rounds of the event loop. */
-const BREATHE_TURNS_SHARED = 2;
-/** The same after long in which nothing did: a round costs as much as some dozen messages. */
-const BREATHE_TURNS_ALONE = 32;
-/** A round of the event loop that took longer, in milliseconds, did more than wake this ring. */
-const SHARED_ROUND_MS = 0.05;
-/** Rounds with nothing else in them after which the event loop is no longer shared. */
-const SHARED_ROUNDS = 12;
-/** And after which it counts as this ring's alone: about a tenth of a second of traffic. */
-const ALONE_ROUNDS = 96;
-/** What the event loop waits for busy turns at most, in milliseconds, as far as turns are alike. */
-const BUSY_MS = 2;
 /** Where the table of descriptors is grown to at once; growing it later stalls every thread. */
 const DESCRIPTOR_TABLE_SIZES: readonly number[] = [16384, 8192, 4096, 1024];
 
@@ -71,11 +58,6 @@ export interface KernelParts {
   readonly openSleeper: (woken: () => void) => Promise<Sleeper>;
 }
 
-function breatheTurnsAfter(quietRounds: number): number {
-  if (quietRounds < SHARED_ROUNDS) return BREATHE_TURNS_SHARED;
-  return quietRounds < ALONE_ROUNDS ? BREATHE_TURNS : BREATHE_TURNS_ALONE;
-}
-
 /** A kernel ring, entered on its own thread. */
 export class KernelDriver implements RingDriver {
   readonly kind = "kernel";
@@ -90,15 +72,7 @@ export class KernelDriver implements RingDriver {
   #systemCalls: KernelCalls | null = null;
   #staging: Staging | null = null;
   readonly spinTurns = SPIN_TURNS;
-  /** {@inheritDoc RingDriver.breatheTurns} */
-  breatheTurns: number = BREATHE_TURNS;
-  #breathStart = 0;
-  /** When the event loop came round last, or the ring awoke. */
-  #busySince = 0;
-  /** Turns that take about as long as the event loop may wait. */
-  #turnsMost = BREATHE_TURNS_ALONE;
-  /** Rounds of the event loop, one after another, with nothing else in them. */
-  #quietRounds = SHARED_ROUNDS;
+  readonly #pace = new BreathPace();
   readonly #descriptors: Descriptors;
   readonly #libc: Libc;
   readonly #ring: KernelRing;
@@ -191,12 +165,17 @@ export class KernelDriver implements RingDriver {
     this.#run = () => host.run();
   }
 
+  /** {@inheritDoc RingDriver.breatheTurns} */
+  get breatheTurns(): number {
+    return this.#pace.turns;
+  }
+
   /** {@inheritDoc RingDriver.enter} */
   enter(pending: number, mayLinger: boolean): number {
     if (this.#isAsleep) {
       this.#isAsleep = false;
       this.#setEventFd(true);
-      this.#busySince = performance.now();
+      this.#pace.awoke(performance.now());
     }
     if (pending === 0 && this.#hasTaskrunFlag && !this.#hasWork(mayLinger ? LINGER_LOOKS : 1)) {
       return 0;
@@ -230,37 +209,27 @@ export class KernelDriver implements RingDriver {
 
   /** {@inheritDoc RingDriver.breathe} */
   breathe(): void {
-    const isAsked = this.#breathStart > 0;
-    this.#breathStart = performance.now();
-    if (isAsked) return;
-    // Turns that bring large messages take several times as long as others.
-    const busyMs = this.#breathStart - this.#busySince;
-    if (busyMs > BUSY_MS) this.#turnsMost = Math.max(1, this.breatheTurns >> 1);
-    else if (busyMs < BUSY_MS / 4) {
-      this.#turnsMost = Math.min(BREATHE_TURNS_ALONE, this.#turnsMost * 2);
+    if (this.#pace.isInRound) {
+      this.#pace.restartRound(performance.now());
+      return;
     }
+    this.#pace.beginRound(performance.now());
     this.#sleeper.breathe();
   }
 
   /** {@inheritDoc RingDriver.noteWork} */
   noteWork(): void {
     // What the program does takes its time, too, and is no reason to breathe more often.
-    if (this.#breathStart > 0) queueMicrotask(this.#restartBreath);
+    if (this.#pace.isInRound) queueMicrotask(this.#restartRound);
   }
 
-  readonly #restartBreath = (): void => {
-    if (this.#breathStart > 0) this.#breathStart = performance.now();
+  readonly #restartRound = (): void => {
+    if (this.#pace.isInRound) this.#pace.restartRound(performance.now());
   };
 
   /** The event loop came round, or the eventfd was signalled. */
   #woken(): void {
-    if (this.#breathStart > 0) {
-      this.#busySince = performance.now();
-      const isShared = this.#busySince - this.#breathStart > SHARED_ROUND_MS;
-      this.#breathStart = 0;
-      this.#quietRounds = isShared ? 0 : Math.min(this.#quietRounds + 1, ALONE_ROUNDS);
-      this.breatheTurns = Math.min(this.#turnsMost, breatheTurnsAfter(this.#quietRounds));
-    }
+    if (this.#pace.isInRound) this.#pace.endRound(performance.now());
     this.#host?.wake();
   }
 
