@@ -78,6 +78,8 @@ export class Network {
   readonly reactor: Reactor;
   /** Leases that programs hold now. */
   leases = 0;
+  /** Files that are sent within turns. */
+  filesUnderWay = 0;
 
   constructor(driver: RingDriver) {
     this.reactor = new Reactor(driver);
@@ -132,6 +134,21 @@ export class Network {
     } finally {
       this.reactor.dereference();
     }
+  }
+
+  /** `fcntl(2)`, for `operation`. @returns what it says, or `-errno` */
+  control(
+    fd: number,
+    command: number,
+    argument: number,
+    operation: string,
+    read?: (slot: number, result: number) => void,
+  ): Promise<number> {
+    const fill: Fill = (reactor, at) => {
+      reactor.entries[at + W_OPERATION_FLAGS] = command;
+      reactor.entries[at + W_LENGTH] = argument;
+    };
+    return this.run(DriverOp.FCNTL, fd, fill, read, operation);
   }
 
   /** `socket(2)`, for `operation`. @returns a descriptor or `-errno` */

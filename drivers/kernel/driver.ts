@@ -12,6 +12,7 @@ import { Registrar } from "./registrar.ts";
 import type { KernelRing } from "./setup.ts";
 import { LIBC_OPCODES, SideConsumer } from "./side.ts";
 import type { Sleeper } from "./sleeper.ts";
+import { SpinPace } from "./spin_pace.ts";
 import { KernelCalls } from "./system_calls.ts";
 import { leaveIfAsked } from "../leave.ts";
 import { loadAcquire, storeRelease, type Words } from "../../ring/barrier.ts";
@@ -28,7 +29,6 @@ import type { RingMemory } from "../../ring/memory.ts";
 import { Staging } from "../../ring/staging.ts";
 import {
   CqRingFlag,
-  DriverOp,
   EnterFlag,
   FIRST_DRIVER_OP,
   RegisterOp,
@@ -36,8 +36,6 @@ import {
   SqRingFlag,
 } from "../../ring/abi/opcodes.ts";
 
-/** Empty turns before sleeping: about 50 microseconds together, what a wake-up costs. */
-const SPIN_TURNS = 8;
 /** Looks at the ring within one empty turn: a few microseconds, dearer to spend on more turns. */
 const LINGER_LOOKS = 1000;
 /** Where the table of descriptors is grown to at once; growing it later stalls every thread. */
@@ -71,8 +69,8 @@ export class KernelDriver implements RingDriver {
   readonly ledger: DescriptorLedger | null;
   #systemCalls: KernelCalls | null = null;
   #staging: Staging | null = null;
-  readonly spinTurns = SPIN_TURNS;
   readonly #pace = new BreathPace();
+  readonly #spinPace = new SpinPace();
   readonly #descriptors: Descriptors;
   readonly #libc: Libc;
   readonly #ring: KernelRing;
@@ -105,7 +103,6 @@ export class KernelDriver implements RingDriver {
     this.#sideConsumer = new SideConsumer(libc, memory, this.side);
     this.#sideConsumer.onLate = () => this.#host?.wake();
     this.routes.fill(1, FIRST_DRIVER_OP);
-    for (const opcode of Object.values(DriverOp)) supported[opcode] = 1;
     for (const opcode of LIBC_OPCODES) {
       if (supported[opcode] === 1) continue;
       this.routes[opcode] = 1;
@@ -165,6 +162,11 @@ export class KernelDriver implements RingDriver {
     this.#run = () => host.run();
   }
 
+  /** {@inheritDoc RingDriver.spinTurns} */
+  get spinTurns(): number {
+    return this.#spinPace.turns;
+  }
+
   /** {@inheritDoc RingDriver.breatheTurns} */
   get breatheTurns(): number {
     return this.#pace.turns;
@@ -175,7 +177,9 @@ export class KernelDriver implements RingDriver {
     if (this.#isAsleep) {
       this.#isAsleep = false;
       this.#setEventFd(true);
-      this.#pace.awoke(performance.now());
+      const now = performance.now();
+      this.#pace.awoke(now);
+      this.#spinPace.awoke(now);
     }
     if (pending === 0 && this.#hasTaskrunFlag && !this.#hasWork(mayLinger ? LINGER_LOOKS : 1)) {
       return 0;
@@ -243,6 +247,7 @@ export class KernelDriver implements RingDriver {
       return false;
     }
     this.#isAsleep = true;
+    this.#spinPace.slept(performance.now());
     this.#sleeper.keepAlive(alive);
     this.#sleeper.arm();
     return true;

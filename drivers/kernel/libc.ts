@@ -68,7 +68,7 @@ const SYMBOLS = {
   fchmodat: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** What `posix/` calls beside a ring: opened with the first of its tables. */
+/** What `posix/` and files call beside a ring: opened with the first of either. */
 const CALL_SYMBOLS = {
   // ssize_t recv(int fd, void *buf, size_t len, int flags): sizes below 2^31 fit 32 bits
   recv: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
@@ -99,6 +99,12 @@ const CALL_SYMBOLS = {
   // ssize_t sendfile(int out, int in, off_t *offset, size_t count)
   sendfile: { parameters: ["i32", "i32", "buffer", "u32"], result: "i32" },
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
+  // int cachestat(fd, struct cachestat_range *, struct cachestat *, flags)
+  cachestat: {
+    name: "syscall",
+    parameters: ["i32", /* 451 */ "i32", "buffer", "buffer", "u32"],
+    result: "i32",
+  },
   // int openat(int directory, const char *path, int flags, mode_t mode)
   openat: { parameters: ["i32", "buffer", "i32", "u32"], result: "i32" },
   // int getrlimit(int resource, struct rlimit *limit)
@@ -117,6 +123,9 @@ export const SYS_IO_URING_SETUP = 425;
 export const SYS_IO_URING_ENTER = 426;
 /** See {@linkcode SYS_IO_URING_SETUP}. */
 export const SYS_IO_URING_REGISTER = 427;
+
+/** `cachestat`, from Linux 6.5 on: one number as well. */
+export const SYS_CACHESTAT = 451;
 
 /** `F_DUPFD_CLOEXEC` of `fcntl(2)`. */
 export const F_DUPFD_CLOEXEC = 1030;

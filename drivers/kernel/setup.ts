@@ -29,7 +29,7 @@ import {
   URING_PROBE,
   URING_PROBE_OP,
 } from "../../ring/abi/layout.ts";
-import { FeatureFlag, Op, RegisterOp, SetupFlag } from "../../ring/abi/opcodes.ts";
+import { DriverOp, FeatureFlag, Op, RegisterOp, SetupFlag } from "../../ring/abi/opcodes.ts";
 
 const PROBE_OPERATIONS = 128;
 const OPERATION_SUPPORTED = 1;
@@ -240,9 +240,14 @@ function geometryOf(
   };
 }
 
-/** Asks the kernel which opcodes it has (`IORING_REGISTER_PROBE`). @returns 1 per known opcode */
+/**
+ * Asks the kernel which opcodes it has (`IORING_REGISTER_PROBE`); driver operations are libc's.
+ *
+ * @returns 1 per known opcode
+ */
 export function probeOpcodes(libc: Libc, fd: number, without: FeatureMask): Uint8Array {
   const supported = new Uint8Array(256);
+  for (const opcode of Object.values(DriverOp)) supported[opcode] = 1;
   const bytes = new Uint8Array(URING_PROBE.SIZE + PROBE_OPERATIONS * URING_PROBE_OP.SIZE);
   const result = orErrno(
     libc.register(SYS_IO_URING_REGISTER, fd, RegisterOp.PROBE, bytes, PROBE_OPERATIONS),

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { CachedFiles } from "./cached_files.ts";
 import { type Libc, orErrno } from "./libc.ts";
 import { RingConsumer } from "../../ring/consumer.ts";
 import type { RingGeometry } from "../../ring/geometry.ts";
@@ -49,6 +50,7 @@ export class SideConsumer {
   readonly #libc: Libc;
   readonly #memory: RingMemory;
   readonly #queue: RingConsumer;
+  #files: CachedFiles | null = null;
   // FFI takes plain memory: names and values pass through these.
   readonly #name = new Uint8Array(new ArrayBuffer(SOCKADDR_MAX));
   readonly #length = new Uint32Array(new ArrayBuffer(4));
@@ -101,6 +103,8 @@ export class SideConsumer {
         return orErrno(this.#libc.fcntl(fd, words[at + W_OPERATION_FLAGS], words[at + W_LENGTH]));
       case DriverOp.PIPE:
         return this.#pipe(address, words[at + W_OPERATION_FLAGS]);
+      case DriverOp.SENDFILE:
+        return this.#sendFile(words, at, fd);
       case DriverOp.FLOCK:
         return orErrno(this.#libc.flock(fd, words[at + W_OPERATION_FLAGS] | LOCK_NB));
       case DriverOp.CHMOD:
@@ -114,6 +118,12 @@ export class SideConsumer {
       default:
         return -Errno.EINVAL;
     }
+  }
+
+  #sendFile(words: Int32Array<ArrayBufferLike>, at: number, fd: number): number {
+    this.#files ??= new CachedFiles();
+    const offset = getLong(words, at + W_OFFSET);
+    return this.#files.send(fd, words[at + W_FILE_INDEX], offset, words[at + W_LENGTH]);
   }
 
   #pipe(address: number, flags: number): number {

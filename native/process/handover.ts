@@ -22,8 +22,7 @@ import type { UnixStream } from "../unix/unix_stream.ts";
 import type { Network } from "../network.ts";
 import type { Scope } from "../scope.ts";
 import { Errno } from "../../ring/abi/errno.ts";
-import { W_LENGTH, W_OPERATION_FLAGS } from "../../ring/abi/layout.ts";
-import { DriverOp, SCM_MAX_FD } from "../../ring/abi/opcodes.ts";
+import { SCM_MAX_FD } from "../../ring/abi/opcodes.ts";
 
 /** `F_DUPFD_CLOEXEC` of `fcntl(2)`. */
 const F_DUPFD_CLOEXEC = 1030;
@@ -110,18 +109,10 @@ export async function duplicateDescriptor(
   requireDescriptors(network, "handing over endpoints", operation);
   const reached = scope.acquire("sockets", 1, operation);
   if (reached !== null) throw reached;
-  const result = await network.run(
-    DriverOp.FCNTL,
-    fd,
-    (reactor, at) => {
-      reactor.entries[at + W_OPERATION_FLAGS] = F_DUPFD_CLOEXEC;
-      reactor.entries[at + W_LENGTH] = 0;
-    },
-    (_slot, duplicate) => {
-      if (duplicate >= 0) network.opened(duplicate);
-    },
-    operation,
-  ).catch((error) => {
+  const note = (_slot: number, duplicate: number) => {
+    if (duplicate >= 0) network.opened(duplicate);
+  };
+  const result = await network.control(fd, F_DUPFD_CLOEXEC, 0, operation, note).catch((error) => {
     scope.release("sockets", 1);
     throw error;
   });

@@ -12,6 +12,8 @@ import { Errno } from "../../ring/abi/errno.ts";
 
 /** Moves a file's bytes, one piece after the other. */
 export interface FileCarrier {
+  /** Whether nothing that was read waits to leave. */
+  readonly isEmpty: boolean;
   /** Moves a piece, or waits for what that needs. @returns when nothing of it is in flight */
   step(): Promise<void>;
   /** Ends the step under way. */

@@ -1,13 +1,18 @@
 /**
- * Files without copies: linked SPLICE from the file into a pipe and from the pipe into the socket,
- * which then holds the pages of the file itself, `splice(2)`.
+ * Files without copies: SPLICE from the file into a pipe and from the pipe into the socket, which
+ * then holds the pages of the file itself, `splice(2)`.
+ *
+ * A step is a chain of links:
  *
  * ```text
- *  the pipe is empty:   SPLICE file -> pipe --link--> SPLICE pipe -> socket
- *  it is not:           POLL for room       --link--> SPLICE pipe -> socket
+ *  the pipe is not empty:  POLL for room --> SPLICE pipe -> socket --> as below
+ *  it is:                  SPLICE file -> pipe --> SPLICE pipe -> socket --> the same again
  * ```
  *
- * The socket does not block meanwhile: the kernel's thread that splices would wait for the peer
+ * One that moves less than it was asked for breaks the chain, and what is behind it does nothing. In
+ * either case there is one completion, of the last one that did something (`CQE_SKIP_SUCCESS`): the
+ * program is not woken for every pipe full.
+ * The socket must not block meanwhile: the kernel's thread that splices would wait for the peer
  * otherwise, one thread for each slow peer.
  *
  * @module
@@ -16,6 +21,7 @@
 import { netError } from "../errors.ts";
 import type { FileCarrier, FileProgress } from "./file_progress.ts";
 import type { CompletionTarget } from "../../ring/slots.ts";
+import { Errno } from "../../ring/abi/errno.ts";
 import {
   W_ADDRESS,
   W_FILE_INDEX,
@@ -29,11 +35,23 @@ import { DriverOp, Fcntl, Op, Open, Poll, SqeFlag } from "../../ring/abi/opcodes
 const PIPE_BYTES = 1024 * 1024;
 /** What a pipe has anyway, `pipe(7)`. */
 const PIPE_BYTES_LEAST = 65536;
-const LINK = SqeFlag.IO_LINK << 8;
+/** Where pages of a file begin; an element of a pipe holds one at most. */
+const PAGE_BYTES = 4096;
+/** Pipes full in one chain: the fewer chains, the less is done besides moving bytes. */
+const CHAIN_PAIRS = 8;
+const QUIET_LINK = (SqeFlag.IO_LINK | SqeFlag.CQE_SKIP_SUCCESS) << 8;
 const TAG_IN = 0;
 const TAG_OUT = 1;
 const TAG_POLL = 2;
 const NONE = -1;
+
+/** One entry of a chain. */
+interface Link {
+  readonly slot: number;
+  readonly tag: number;
+  /** Bytes it is to move. */
+  readonly bytes: number;
+}
 
 /** Splices one file into one stream. */
 export class FileSplicer implements FileCarrier, CompletionTarget {
@@ -41,24 +59,18 @@ export class FileSplicer implements FileCarrier, CompletionTarget {
   readonly #readEnd: number;
   readonly #writeEnd: number;
   readonly #pipeBytes: number;
-  /** The file status flags of the socket, to be restored. */
-  readonly #flags: number;
+  /** Whether the file cannot be spliced: those that programs make as they are read, `proc(5)`. */
+  isRefused = false;
   /** Bytes in the pipe. */
   #waiting = 0;
-  #first = NONE;
-  #second = NONE;
+  /** The chain under way. */
+  #chain: Link[] = [];
   #wake: (() => void) | null = null;
 
-  private constructor(
-    progress: FileProgress,
-    ends: [number, number],
-    bytes: number,
-    flags: number,
-  ) {
+  private constructor(progress: FileProgress, ends: [number, number], bytes: number) {
     this.#progress = progress;
     [this.#readEnd, this.#writeEnd] = ends;
     this.#pipeBytes = bytes;
-    this.#flags = flags;
   }
 
   /** Whether the backend can splice. */
@@ -67,18 +79,14 @@ export class FileSplicer implements FileCarrier, CompletionTarget {
     return supported[Op.SPLICE] === 1 && supported[DriverOp.PIPE] === 1;
   }
 
-  /** Opens a pipe, and has the socket not block. */
+  /** Opens a pipe. */
   static async open(progress: FileProgress): Promise<FileSplicer> {
-    const { network, socket } = progress;
+    const { network } = progress;
     const ends = await openPipe(progress);
-    const size = await control(progress, ends[1], Fcntl.SETPIPE_SZ, PIPE_BYTES);
-    const flags = await control(progress, socket.descriptor, Fcntl.GETFL, 0);
-    if (flags >= 0) {
-      await control(progress, socket.descriptor, Fcntl.SETFL, flags | Open.NONBLOCK);
-    }
+    const size = await network.control(ends[1], Fcntl.SETPIPE_SZ, PIPE_BYTES, "sendFile");
     network.opened(ends[0]);
     network.opened(ends[1]);
-    return new FileSplicer(progress, ends, size > 0 ? size : PIPE_BYTES_LEAST, flags);
+    return new FileSplicer(progress, ends, size > 0 ? size : PIPE_BYTES_LEAST);
   }
 
   /** Whether everything that was read has left. */
@@ -96,79 +104,115 @@ export class FileSplicer implements FileCarrier, CompletionTarget {
 
   /** {@inheritDoc FileCarrier.cancel} */
   cancel(): void {
+    // The one that runs is found; those behind it end with it.
     const { reactor } = this.#progress.network;
-    if (this.#first >= 0) reactor.cancel(this.#first);
-    if (this.#second >= 0) reactor.cancel(this.#second);
-    if (this.#first < 0 && this.#second < 0) this.#wake?.();
+    for (const { slot } of this.#chain) reactor.cancel(slot);
   }
 
   /** {@inheritDoc FileCarrier.close} */
   async close(): Promise<void> {
-    const { network, socket } = this.#progress;
-    if (this.#flags >= 0) {
-      await control(this.#progress, socket.descriptor, Fcntl.SETFL, this.#flags);
-    }
+    const { network } = this.#progress;
     await network.close(this.#readEnd);
     await network.close(this.#writeEnd);
   }
 
   /** {@inheritDoc CompletionTarget.onCompletion} */
-  onCompletion(tag: number, result: number): void {
-    const progress = this.#progress;
-    if (tag === TAG_OUT) {
-      this.#second = NONE;
-      progress.moved(result);
-      if (result > 0) this.#waiting -= result;
-    } else {
-      this.#first = NONE;
-      if (result < 0) progress.failed(result);
-      else if (tag === TAG_IN) {
-        progress.read(result);
-        this.#waiting += result;
+  onCompletion(_tag: number, result: number, _flags: number, slot: number): void {
+    const { slots } = this.#progress.network.reactor;
+    const chain = this.#chain;
+    this.#chain = [];
+    let isBefore = true;
+    for (const link of chain) {
+      if (link.slot === slot) {
+        isBefore = false;
+        this.#ended(link.tag, result);
+        continue;
       }
+      slots.abandon(link.slot);
+      if (isBefore) this.#ended(link.tag, link.bytes);
     }
-    if (this.#first < 0 && this.#second < 0) this.#wake?.();
+    this.#wake?.();
   }
 
+  #ended(tag: number, result: number): void {
+    const progress = this.#progress;
+    if (tag === TAG_OUT) {
+      progress.moved(result);
+      if (result > 0) this.#waiting -= result;
+    } else if (tag === TAG_IN && result === -Errno.EINVAL) {
+      this.isRefused = true;
+    } else if (result < 0) {
+      progress.failed(result);
+    } else if (tag === TAG_IN) {
+      progress.read(result);
+      this.#waiting += result;
+    }
+  }
+
+  /** Puts a chain into the ring. @returns whether there were slots for one */
   #submit(): boolean {
     const progress = this.#progress;
-    const { network, socket } = progress;
-    const { slots } = network.reactor;
-    const tag = this.#waiting === 0 ? TAG_IN : TAG_POLL;
-    const first = slots.takeBare(this, tag);
-    const second = first < 0 ? NONE : slots.takeBare(this, TAG_OUT);
-    if (second < 0) {
-      if (first >= 0) slots.abandon(first);
-      progress.failure = network.inFlightExceeded("sendFile");
+    const { network: { reactor }, socket, fd } = progress;
+    const pairs = this.#takePairs(this.#plan());
+    if (pairs.length === 0) {
+      progress.failure = progress.network.inFlightExceeded("sendFile");
       return false;
     }
-    this.#first = first;
-    this.#second = second;
-    let bytes = this.#waiting;
-    if (tag === TAG_IN) {
-      bytes = Math.min(progress.left, this.#pipeBytes);
-      this.#splice(LINK, first, progress.fd, progress.offset, this.#writeEnd, bytes);
-    } else {
-      const at = network.reactor.entry(Op.POLL_ADD | LINK, socket.descriptor, first);
-      network.reactor.entries[at + W_OPERATION_FLAGS] = Poll.OUT;
+    this.#chain = pairs.flat();
+    let { offset } = progress;
+    for (const [before, out] of pairs) {
+      if (before.tag === TAG_POLL) {
+        const at = reactor.entry(Op.POLL_ADD | QUIET_LINK, socket.descriptor, before.slot);
+        reactor.entries[at + W_OPERATION_FLAGS] = Poll.OUT;
+      } else {
+        this.#splice(QUIET_LINK, before, fd, offset, this.#writeEnd);
+        offset += before.bytes;
+      }
+      const isLast = out === this.#chain.at(-1);
+      this.#splice(isLast ? 0 : QUIET_LINK, out, this.#readEnd, NONE, socket.descriptor);
     }
-    this.#splice(0, second, this.#readEnd, NONE, socket.descriptor, bytes);
     return true;
   }
 
-  #splice(
-    flags: number,
-    slot: number,
-    from: number,
-    offset: number,
-    to: number,
-    bytes: number,
-  ): void {
+  /** How many bytes each pair of links is to move: what is in the pipe, then pipes full. */
+  #plan(): number[] {
+    const { left, offset, network } = this.#progress;
+    const plan: number[] = [];
+    if (this.#waiting > 0) plan.push(this.#waiting);
+    // Up to where a page begins, so that those behind it fill the pipe whole.
+    let most = this.#pipeBytes - offset % PAGE_BYTES;
+    for (let planned = 0; planned < left && plan.length < CHAIN_PAIRS; most = this.#pipeBytes) {
+      plan.push(Math.min(left - planned, most));
+      planned += plan.at(-1)!;
+    }
+    // A chain that a full queue cuts is two, which would run beside one another.
+    return plan.slice(0, Math.max(1, network.reactor.room >> 1));
+  }
+
+  /** Takes slots for what was planned, or for as much of it as there are slots. */
+  #takePairs(plan: readonly number[]): [Link, Link][] {
+    const { slots } = this.#progress.network.reactor;
+    const pairs: [Link, Link][] = [];
+    for (const bytes of plan) {
+      const tag = pairs.length === 0 && this.#waiting > 0 ? TAG_POLL : TAG_IN;
+      const before = slots.takeBare(this, tag);
+      const out = before < 0 ? NONE : slots.takeBare(this, TAG_OUT);
+      if (out >= 0) {
+        pairs.push([{ slot: before, tag, bytes }, { slot: out, tag: TAG_OUT, bytes }]);
+        continue;
+      }
+      if (before >= 0) slots.abandon(before);
+      break;
+    }
+    return pairs;
+  }
+
+  #splice(flags: number, link: Link, from: number, offset: number, to: number): void {
     const { reactor } = this.#progress.network;
-    const at = reactor.entry(Op.SPLICE | flags, to, slot);
+    const at = reactor.entry(Op.SPLICE | flags, to, link.slot);
     reactor.setLong(at + W_ADDRESS, offset);
     reactor.setLong(at + W_OFFSET, NONE);
-    reactor.entries[at + W_LENGTH] = bytes;
+    reactor.entries[at + W_LENGTH] = link.bytes;
     reactor.entries[at + W_FILE_INDEX] = from;
   }
 }
@@ -186,23 +230,4 @@ async function openPipe({ network, socket }: FileProgress): Promise<[number, num
   }, "sendFile");
   if (result < 0) throw netError(result, { operation: "sendFile", ...network.namesOf(socket) });
   return ends;
-}
-
-/** `fcntl(2)`. */
-function control(
-  { network }: FileProgress,
-  fd: number,
-  command: number,
-  argument: number,
-): Promise<number> {
-  return network.run(
-    DriverOp.FCNTL,
-    fd,
-    (reactor, at) => {
-      reactor.entries[at + W_OPERATION_FLAGS] = command;
-      reactor.entries[at + W_LENGTH] = argument;
-    },
-    undefined,
-    "sendFile",
-  );
 }

@@ -1,23 +1,26 @@
 /**
- * Files on their way into a stream: the first piece by a copy, and what is larger by splicing where
- * the backend can.
+ * Files on their way into a stream: the first piece by a copy; what is larger, where the backend
+ * can, by `sendfile(2)` as far as it is in memory, and by splicing where it has to be read.
  *
- * Both were measured, as was `sendfile(2)` (bench/compare, row "file"): for files of some hundred
- * kilobytes a copy is the fastest, and splicing takes a third of its time beyond.
+ * All were measured (bench/compare, row "file"): for files of some hundred kilobytes a copy is the
+ * fastest. Splicing takes a third of its time beyond, but wakes the program with every piece;
+ * `sendfile` wakes nobody, and would wait for the disk.
  *
  * @module
  */
 
 import { openToSend, pathOf } from "./file.ts";
+import { CachedFile } from "./file_cached.ts";
 import { CHUNK_BYTES, FileCopier } from "./file_copy.ts";
 import { type FileCarrier, FileProgress } from "./file_progress.ts";
 import { FileSplicer } from "./file_splice.ts";
-import { partialSend, timedOut } from "../errors.ts";
+import { netError, partialSend, timedOut } from "../errors.ts";
 import type { TurnTaker } from "./send_queue.ts";
 import type { Socket } from "../socket.ts";
 import type { SendSide } from "./stream_send.ts";
 import type { OpOptions } from "../operation.ts";
 import type { DeadlineTarget } from "../../ring/deadlines.ts";
+import { Fcntl, Open } from "../../ring/abi/opcodes.ts";
 
 /** What `sendFile` takes. */
 export interface SendFileOptions extends OpOptions {
@@ -88,8 +91,12 @@ class FileSender implements DeadlineTarget, TurnTaker {
     let error: Error | null = null;
     try {
       progress.fd = await openToSend(progress.network, this.#socket.owner.authority, path);
-      await this.#copyFirst();
-      if (this.#goesOn) await this.#carryRest();
+      const { owner: { sendGate } } = this.#socket;
+      const isCopied = sendGate !== null || !FileSplicer.isSupported(progress);
+      await this.#copy(isCopied ? Infinity : CHUNK_BYTES);
+      if (this.#goesOn) await this.#carry();
+      // What cannot be carried.
+      if (this.#goesOn) await this.#copy(Infinity);
       if (this.#interruption !== null) throw this.#interrupted();
       if (progress.failure !== null) throw progress.failure;
       return progress.sent;
@@ -108,30 +115,54 @@ class FileSender implements DeadlineTarget, TurnTaker {
     return this.#interruption === null && failure === null && !isRead;
   }
 
-  /** The first piece; all of it where nothing but copying can be done. */
-  async #copyFirst(): Promise<void> {
+  /** Copies so many bytes at least, as far as there are any. */
+  async #copy(bytes: number): Promise<void> {
     const progress = this.#progress;
-    const isAll = this.#socket.owner.sendGate !== null || !FileSplicer.isSupported(progress);
-    const most = isAll ? Infinity : CHUNK_BYTES;
-    await this.#carry(new FileCopier(progress), most);
+    const copier = new FileCopier(progress);
+    try {
+      await this.#run(copier, () => progress.sent >= bytes);
+    } finally {
+      await copier.close();
+    }
   }
 
-  async #carryRest(): Promise<void> {
-    await this.#carry(await FileSplicer.open(this.#progress), Infinity);
+  /** Carries the rest without copies, if it can, with a socket that does not block meanwhile. */
+  async #carry(): Promise<void> {
+    const { network, socket: { descriptor } } = this.#progress;
+    const flags = await network.control(descriptor, Fcntl.GETFL, 0, "sendFile");
+    if (flags < 0) throw netError(flags, { operation: "sendFile", ...this.#names() });
+    await network.control(descriptor, Fcntl.SETFL, flags | Open.NONBLOCK, "sendFile");
+    const cached = new CachedFile(this.#progress);
+    let splicer: FileSplicer | null = null;
+    try {
+      while (this.#goesOn) {
+        cached.isCold = !CachedFile.isSupported(this.#progress);
+        await this.#run(cached, () => cached.isCold);
+        if (!this.#goesOn) break;
+        splicer ??= await FileSplicer.open(this.#progress);
+        // What the system has read ahead by then is in memory.
+        const before = this.#progress.sent;
+        await this.#run(splicer, () => splicer!.isRefused || this.#progress.sent > before);
+        if (splicer.isRefused) break;
+      }
+    } finally {
+      await splicer?.close();
+      await cached.close();
+      await network.control(descriptor, Fcntl.SETFL, flags, "sendFile");
+    }
   }
 
-  /** Has a carrier move up to `most` bytes, or more where a piece is larger. */
-  async #carry(carrier: FileCarrier & { readonly isEmpty: boolean }, most: number): Promise<void> {
+  /** Has a carrier move pieces until all is read, or it holds nothing and `isDone` says so. */
+  async #run(carrier: FileCarrier, isDone: () => boolean): Promise<void> {
     const progress = this.#progress;
     this.#carrier = carrier;
     try {
       while (this.#interruption === null && progress.failure === null) {
-        if (carrier.isEmpty && (progress.isRead || progress.sent >= most)) break;
+        if (carrier.isEmpty && (progress.isRead || isDone())) break;
         await carrier.step();
       }
     } finally {
       this.#carrier = null;
-      await carrier.close();
     }
   }
 

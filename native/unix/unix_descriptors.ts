@@ -10,7 +10,6 @@ import type { Network } from "../network.ts";
 import type { SocketOwner } from "../socket.ts";
 import { Counter } from "../../ring/counters.ts";
 import { Errno } from "../../ring/abi/errno.ts";
-import { W_LENGTH, W_OPERATION_FLAGS } from "../../ring/abi/layout.ts";
 import { DriverOp, SCM_MAX_FD } from "../../ring/abi/opcodes.ts";
 
 /** Commands of `fcntl(2)`. */
@@ -265,16 +264,7 @@ async function control(
   argument: number,
   operation: string,
 ): Promise<number> {
-  const result = await network.run(
-    DriverOp.FCNTL,
-    fd,
-    (reactor, at) => {
-      reactor.entries[at + W_OPERATION_FLAGS] = command;
-      reactor.entries[at + W_LENGTH] = argument;
-    },
-    undefined,
-    operation,
-  );
+  const result = await network.control(fd, command, argument, operation);
   if (result >= 0) return result;
   const detail = result === -Errno.EBADF ? `descriptor ${fd} is not open` : `descriptor ${fd}`;
   throw netError(result, { operation, detail });

@@ -121,6 +121,12 @@ export const DriverOp = {
   PING: 0xcd,
   /** `ioctl` of a socket: the request in `op_flags`; the result is the int that it tells. */
   IOCTL: 0xce,
+  /**
+   * `sendfile` to a socket that does not block: `len` bytes at most of the file in `file_index`,
+   * from `off` on. The result is 0 at the end of the file, EAGAIN without room, and ENODATA where
+   * the page cache has not all of them, or does not tell: it never waits for a disk.
+   */
+  SENDFILE: 0xcf,
 } as const;
 
 /** What a RESOLVE asks for instead of addresses, beside the family in `op_flags`. */

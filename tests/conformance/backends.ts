@@ -11,7 +11,7 @@ import type { Strangers } from "./strangers.ts";
 import { HOST_DEVIATIONS, SKIPPING_DEVIATIONS } from "./deviations.ts";
 import { kernelRefusal } from "../support/kernel.ts";
 import type { CapabilityRequest, FeatureMask, NetworkCapability } from "../../mod.ts";
-import { Op } from "../../ring/abi/opcodes.ts";
+import { DriverOp, Op } from "../../ring/abi/opcodes.ts";
 
 /** A behaviour that a backend documents as its own: the one place where exceptions are marked. */
 export interface Deviation {
@@ -77,7 +77,7 @@ export const BACKENDS: readonly Backend[] = [
     bufferRing: true,
     directDescriptors: true,
     wakeChannel: true,
-    opcodes: [Op.BIND, Op.LISTEN],
+    opcodes: [Op.BIND, Op.LISTEN, DriverOp.SENDFILE],
   }),
   {
     name: "host",
