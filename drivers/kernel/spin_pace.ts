@@ -11,7 +11,7 @@
 /** Empty turns before sleeping, at most: about 100 microseconds, twice what a wake-up costs. */
 const TURNS_MOST = 8;
 /** A sleep shorter than this, in milliseconds and with the wake-up, was not worth it. */
-const SHORT_SLEEP_MS = 0.15;
+const SHORT_SLEEP_MS = 0.2;
 
 /** The pace of one ring; all times are milliseconds on one clock. */
 export class SpinPace {

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { SpinPace } from "./spin_pace.ts";
 
-const [SHORT, LONG] = [0.1, 0.2];
+const [SHORT, LONG] = [0.1, 0.25];
 
 /** Sleeps one after another. @returns empty turns before each of the next */
 function turnsAfter(pace: SpinPace, sleepsMs: readonly number[]): number[] {
