@@ -12,6 +12,7 @@
  * One that moves less than it was asked for breaks the chain, and what is behind it does nothing. In
  * either case there is one completion, of the last one that did something (`CQE_SKIP_SUCCESS`): the
  * program is not woken for every pipe full.
+ *
  * The socket must not block meanwhile: the kernel's thread that splices would wait for the peer
  * otherwise, one thread for each slow peer.
  *
@@ -83,9 +84,9 @@ export class FileSplicer implements FileCarrier, CompletionTarget {
   static async open(progress: FileProgress): Promise<FileSplicer> {
     const { network } = progress;
     const ends = await openPipe(progress);
-    const size = await network.control(ends[1], Fcntl.SETPIPE_SZ, PIPE_BYTES, "sendFile");
-    network.opened(ends[0]);
-    network.opened(ends[1]);
+    const size = await network.control(ends[1], Fcntl.SETPIPE_SZ, PIPE_BYTES, "sendFile")
+      // A pipe of whatever size will do.
+      .catch(() => 0);
     return new FileSplicer(progress, ends, size > 0 ? size : PIPE_BYTES_LEAST);
   }
 
@@ -223,10 +224,12 @@ async function openPipe({ network, socket }: FileProgress): Promise<[number, num
   const result = await network.run(DriverOp.PIPE, -1, (_reactor, at, slot) => {
     reactor.setLong(at + W_ADDRESS, reactor.scratchOf(slot));
     reactor.entries[at + W_OPERATION_FLAGS] = Open.CLOEXEC;
-  }, (slot) => {
+  }, (slot, result) => {
+    if (result < 0) return;
     const first = reactor.scratchOf(slot) >> 2;
     ends[0] = reactor.memory.words[first];
     ends[1] = reactor.memory.words[first + 1];
+    for (const end of ends) network.opened(end);
   }, "sendFile");
   if (result < 0) throw netError(result, { operation: "sendFile", ...network.namesOf(socket) });
   return ends;
