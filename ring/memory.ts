@@ -4,7 +4,7 @@
  * ```text
  *  skew  control  rings   sqes   side rings  descriptors  scratch  arena   buffers  datagrams
  *  |.....|page....|CQEs...|64 B..|...........|16 B each...|256 B...|.......|........|.........|
- *         ^ page aligned, as is every region the kernel is told about
+ *         ^ page aligned, as is every region up to the arena; those behind are 512 bytes off
  * ```
  *
  * Offsets count from the start of the buffer. Where the consumer is the kernel, an address is
@@ -19,6 +19,13 @@ import { SCRATCH_BYTES } from "./slots.ts";
 
 /** The page size that regions are aligned to, in bytes. */
 export const PAGE_BYTES = 4096;
+
+/**
+ * Where memory that a kernel copies from and to begins within a page. Not at its start: the kernel's
+ * own side of a copy begins there, too, and processors copy at half the speed between places that
+ * differ in nothing but their page (a message of 64 800 bytes took 26 us to leave, and takes 14).
+ */
+export const OFF_PAGE_BYTES = 512;
 
 /** Entries of the second, software ring that carries driver operations beside a kernel ring. */
 export const SIDE_ENTRIES = 256;
@@ -90,7 +97,7 @@ export function layOut(plan: MemoryPlan, skew: number): Regions {
   const descriptors = sideSqes + pages(SIDE_ENTRIES * SQE.SIZE);
   const datagramDescriptors = descriptors + pages(plan.bufferCount * URING_BUF.SIZE);
   const scratch = datagramDescriptors + pages(plan.datagramCount * URING_BUF.SIZE);
-  const arena = scratch + pages(plan.slots * SCRATCH_BYTES);
+  const arena = scratch + pages(plan.slots * SCRATCH_BYTES) + OFF_PAGE_BYTES;
   const buffers = arena + pages(plan.arenaBytes);
   const datagrams = buffers + pages(plan.bufferCount * plan.bufferBytes);
   const end = datagrams + pages(plan.datagramCount * plan.datagramBytes);

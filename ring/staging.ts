@@ -9,6 +9,7 @@
  */
 
 import { Arena } from "./arena.ts";
+import { OFF_PAGE_BYTES, PAGE_BYTES } from "./memory.ts";
 
 /** A round of datagrams of each of two endpoints; who finds no room copies to the ring's arena. */
 const STAGING_BYTES = 1024 * 1024;
@@ -19,13 +20,15 @@ export class Staging {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** The address of its first byte. */
   readonly base: number;
-  readonly #blocks = new Arena(0, STAGING_BYTES);
+  readonly #blocks: Arena;
 
   /** @param locate gives the address of a buffer, which does not move */
   constructor(locate: (buffer: ArrayBuffer) => number) {
-    const buffer = new ArrayBuffer(STAGING_BYTES);
+    const buffer = new ArrayBuffer(PAGE_BYTES + STAGING_BYTES);
     this.bytes = new Uint8Array(buffer);
     this.base = locate(buffer);
+    const first = (PAGE_BYTES + OFF_PAGE_BYTES - (this.base % PAGE_BYTES)) % PAGE_BYTES;
+    this.#blocks = new Arena(first, STAGING_BYTES);
   }
 
   /** Bytes taken and not yet given back. */
