@@ -21,9 +21,9 @@ import { SCRATCH_BYTES } from "./slots.ts";
 export const PAGE_BYTES = 4096;
 
 /**
- * Where memory that a kernel copies from and to begins within a page. Not at its start: the kernel's
- * own side of a copy begins there, too, and processors copy at half the speed between places that
- * differ in nothing but their page (a message of 64 800 bytes took 26 us to leave, and takes 14).
+ * Where memory that a kernel copies from and to begins within a page. Not at its start: out of there
+ * Linux was measured to copy at half the speed, from any other place on at all of it (a message of
+ * 64 800 bytes took 26 us to leave, and takes 14). The processor's reason is not known.
  */
 export const OFF_PAGE_BYTES = 512;
 
