@@ -42,11 +42,9 @@ export class CachedFile implements FileCarrier, CompletionTarget {
   }
 
   /** {@inheritDoc FileCarrier.step} */
-  async step(): Promise<void> {
-    const woken = new Promise<void>((resolve) => this.#wake = resolve);
-    if (!this.#submit()) return;
-    await woken;
-    this.#wake = null;
+  step(): Promise<void> {
+    if (!this.#submit()) return Promise.resolve();
+    return new Promise((resolve) => this.#wake = resolve);
   }
 
   /** {@inheritDoc FileCarrier.cancel} */
