@@ -69,7 +69,7 @@ export class KernelDriver implements RingDriver {
   readonly ledger: DescriptorLedger | null;
   #systemCalls: KernelCalls | null = null;
   #staging: Staging | null = null;
-  readonly #pace = new BreathPace();
+  readonly #breathPace = new BreathPace();
   readonly #spinPace = new SpinPace();
   readonly #descriptors: Descriptors;
   readonly #libc: Libc;
@@ -169,7 +169,7 @@ export class KernelDriver implements RingDriver {
 
   /** {@inheritDoc RingDriver.breatheTurns} */
   get breatheTurns(): number {
-    return this.#pace.turns;
+    return this.#breathPace.turns;
   }
 
   /** {@inheritDoc RingDriver.enter} */
@@ -178,7 +178,7 @@ export class KernelDriver implements RingDriver {
       this.#isAsleep = false;
       this.#setEventFd(true);
       const now = performance.now();
-      this.#pace.awoke(now);
+      this.#breathPace.awoke(now);
       this.#spinPace.awoke(now);
     }
     if (pending === 0 && this.#hasTaskrunFlag && !this.#hasWork(mayLinger ? LINGER_LOOKS : 1)) {
@@ -213,27 +213,27 @@ export class KernelDriver implements RingDriver {
 
   /** {@inheritDoc RingDriver.breathe} */
   breathe(): void {
-    if (this.#pace.isInRound) {
-      this.#pace.restartRound(performance.now());
+    if (this.#breathPace.isInRound) {
+      this.#breathPace.restartRound(performance.now());
       return;
     }
-    this.#pace.beginRound(performance.now());
+    this.#breathPace.beginRound(performance.now());
     this.#sleeper.breathe();
   }
 
   /** {@inheritDoc RingDriver.noteWork} */
   noteWork(): void {
     // What the program does takes its time, too, and is no reason to breathe more often.
-    if (this.#pace.isInRound) queueMicrotask(this.#restartRound);
+    if (this.#breathPace.isInRound) queueMicrotask(this.#restartRound);
   }
 
   readonly #restartRound = (): void => {
-    if (this.#pace.isInRound) this.#pace.restartRound(performance.now());
+    if (this.#breathPace.isInRound) this.#breathPace.restartRound(performance.now());
   };
 
   /** The event loop came round, or the eventfd was signalled. */
   #woken(): void {
-    if (this.#pace.isInRound) this.#pace.endRound(performance.now());
+    if (this.#breathPace.isInRound) this.#breathPace.endRound(performance.now());
     this.#host?.wake();
   }
 
