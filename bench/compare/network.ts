@@ -29,9 +29,9 @@ export async function openNetwork(): Promise<BenchNetwork> {
   const remove = async (): Promise<void> => void await run("ip", "netns", "delete", name);
   let trouble = await run(...prefix, "ip", "link", "set", "lo", "up");
   if (trouble === null) {
-    for (const name of CONGESTION_CONTROLS) {
-      trouble = await run(...prefix, "sysctl", "-qw", `net.ipv4.tcp_congestion_control=${name}`);
-      const description = `a network namespace, TCP with ${name}`;
+    for (const control of CONGESTION_CONTROLS) {
+      trouble = await run(...prefix, "sysctl", "-qw", `net.ipv4.tcp_congestion_control=${control}`);
+      const description = `a network namespace, TCP with ${control}`;
       if (trouble === null) return { prefix, description, remove };
     }
   }
