@@ -245,6 +245,8 @@ export class StreamFile extends StackFile {
     const wantsAll = (flags & Msg.WAITALL) !== 0;
     if ((flags & Msg.PEEK) !== 0 && wantsAll && this.#mayGrow(operation.total)) return false;
     while (operation.done < operation.total) {
+      // tcp(7): a call ends at the urgent mark, whatever it waits for.
+      if (operation.done > 0 && this.#socket.isAtMark) break;
       const room = advance(this.machine.memory, operation);
       const count = this.#take(operation.address, room, flags);
       if (count === -Errno.EAGAIN && (operation.done === 0 || wantsAll)) return false;
@@ -265,7 +267,11 @@ export class StreamFile extends StackFile {
 
   /** Whether more than is there may come, when `wanted` bytes are to be looked at. */
   #mayGrow(wanted: number): boolean {
-    return this.#socket.available < wanted && (this.#socket.readiness() & ENDED) === 0;
+    const { available, isAtMark } = this.#socket;
+    if (available >= wanted) return false;
+    const ready = this.#socket.readiness();
+    const endsAtMark = (ready & Ready.PRIORITY) !== 0 && !isAtMark;
+    return (ready & ENDED) === 0 && !endsAtMark;
   }
 
   #take(at: number, room: number, flags: number): number {

@@ -35,7 +35,7 @@ export interface WaitContext {
 export interface WaitPlan {
   /** Descriptor of the kernel. */
   readonly fd: number;
-  /** `POLLIN`, `POLLOUT` ... */
+  /** `POLLIN`, `POLLOUT` ...; asked for each time it waits. */
   readonly events: number;
   /** Milliseconds, Infinity for ever. */
   readonly timeoutMs: number;
@@ -78,7 +78,7 @@ export class ReadinessWait implements Waiting {
 
   /** {@inheritDoc Waiting.block} */
   block(): number {
-    const { ended, fd, events, timeoutMs, attemptWithin } = this.#plan;
+    const { ended, fd, timeoutMs, attemptWithin } = this.#plan;
     const isInterruptible = this.#plan.isInterruptible ?? timeoutMs !== Infinity;
     if (attemptWithin !== undefined && this.guard?.isShared !== true) {
       return this.#blockIn(attemptWithin);
@@ -95,7 +95,7 @@ export class ReadinessWait implements Waiting {
         this.#pauseMs = 0;
       } else {
         pollfd.setInt32(0, fd, true);
-        pollfd.setInt32(4, events, true);
+        pollfd.setInt32(4, this.#plan.events, true);
         ready = calls.poll(bytes, 1, Math.ceil(sliceMs));
       }
       if (this.guard?.isClosed() === true) return ended(Errno.EBADF);
@@ -120,7 +120,7 @@ export class ReadinessWait implements Waiting {
 
   /** {@inheritDoc Waiting.later} */
   async later(): Promise<number> {
-    const { ended, fd, events } = this.#plan;
+    const { ended, fd } = this.#plan;
     const { reactor } = this.#context;
     reactor.reference();
     try {
@@ -130,7 +130,7 @@ export class ReadinessWait implements Waiting {
         const isPause = this.#pauseMs > 0;
         const waitMs = isPause ? Math.min(this.#pauseMs, remainingMs) : remainingMs;
         this.#pauseMs = 0;
-        const poll = new RingPoll(reactor, isPause ? -1 : fd, events);
+        const poll = new RingPoll(reactor, isPause ? -1 : fd, this.#plan.events);
         const ready = await poll.wait(waitMs, this.guard);
         if (this.guard?.isClosed() === true) return ended(Errno.EBADF);
         if (ready < 0) return ended(-ready);

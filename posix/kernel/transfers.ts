@@ -17,7 +17,9 @@ import {
   POLLHUP,
   POLLIN,
   POLLOUT,
+  POLLPRI,
   POLLRDHUP,
+  SIOCATMARK,
   SO_DOMAIN,
   SO_TYPE,
 } from "../constants/mod.ts";
@@ -84,11 +86,10 @@ export class Transfers {
     name: Name | null,
   ): Outcome {
     const count = this.#receiveOnce(fd, data, length, flags, name);
-    const isWhole = (flags & MSG_WAITALL) === 0 || count === 0 || count >= length;
-    if (count < 0 ? !mustWait(count) : isWhole) return count;
-    if (!this.#mayWait(fd, flags)) return count;
-    if (count > 0 && this.#option(fd, SO_TYPE) !== SOCK_STREAM) return count;
-    return this.#receiveRest(fd, data, length, flags, name, count);
+    if (this.#isDone(fd, count, length, flags)) return count;
+    const isGathering = this.#isGathering(fd, flags);
+    if (count > 0 && !isGathering) return count;
+    return this.#receiveRest(fd, data, length, flags, name, isGathering, count);
   }
 
   #receiveOnce(
@@ -112,12 +113,13 @@ export class Transfers {
     length: number,
     flags: number,
     name: Name | null,
+    isGathering: boolean,
     count: number,
   ): Outcome {
     const once = (into: Bytes | null, room: number): number => {
       return this.#receiveOnce(fd, into, room, flags, name);
     };
-    if ((flags & MSG_WAITALL) === 0) {
+    if (!isGathering) {
       const attempt = () => this.orEnd(fd, once(data, length));
       return this.wait(fd, POLLIN, SO_RCVTIMEO, attempt, (errno) => -errno);
     }
@@ -176,11 +178,10 @@ export class Transfers {
     };
     const length = lengthOf(message.iov);
     const count = once();
-    const isWhole = (flags & MSG_WAITALL) === 0 || count === 0 || count >= length;
-    if (count < 0 ? !mustWait(count) : isWhole) return count;
-    if (!this.#mayWait(fd, flags)) return count;
-    if (count > 0 && this.#option(fd, SO_TYPE) !== SOCK_STREAM) return count;
-    if ((flags & MSG_WAITALL) === 0) {
+    if (this.#isDone(fd, count, length, flags)) return count;
+    const isGathering = this.#isGathering(fd, flags);
+    if (count > 0 && !isGathering) return count;
+    if (!isGathering) {
       return this.wait(fd, POLLIN, SO_RCVTIMEO, orEnd, (errno) => -errno);
     }
     return this.#receiveAll(fd, length, flags, count, (total) => {
@@ -248,11 +249,16 @@ export class Transfers {
 
   /** Whether nothing more can come. */
   hasEnded(fd: number): boolean {
+    return (this.#ready(fd, POLLRDHUP) & (POLLRDHUP | POLLHUP)) !== 0;
+  }
+
+  /** What of `events`, or of what is always told, there is now. */
+  #ready(fd: number, events: number): number {
     const pollfd = new DataView(new ArrayBuffer(POLLFD_BYTES));
     pollfd.setInt32(0, fd, true);
-    pollfd.setInt16(4, POLLRDHUP, true);
+    pollfd.setInt16(4, events, true);
     this.#context.calls.poll(new Uint8Array(pollfd.buffer), 1, 0);
-    return (pollfd.getInt16(6, true) & (POLLRDHUP | POLLHUP)) !== 0;
+    return pollfd.getInt16(6, true);
   }
 
   /** Errors and urgent data are there or not, for sockets that know them; others wait for data. */
@@ -263,7 +269,23 @@ export class Transfers {
     return !this.isNonBlocking(fd);
   }
 
-  /** `MSG_WAITALL`: until everything is there, or the end, an error, or the time is over. */
+  /** Whether a receive that did not wait is all there is to it. */
+  #isDone(fd: number, count: number, length: number, flags: number): boolean {
+    if (count < 0 && !mustWait(count)) return true;
+    const isPart = count < 0 || ((flags & MSG_WAITALL) !== 0 && count > 0 && count < length);
+    return !isPart || !this.#mayWait(fd, flags);
+  }
+
+  /** Whether `MSG_WAITALL` means something: Linux waits for no more than is there to be looked at. */
+  #isGathering(fd: number, flags: number): boolean {
+    if ((flags & MSG_WAITALL) === 0 || this.#option(fd, SO_TYPE) !== SOCK_STREAM) return false;
+    return (flags & MSG_PEEK) === 0 || this.#option(fd, SO_DOMAIN) !== AF_UNIX;
+  }
+
+  /**
+   * `MSG_WAITALL`: until everything is there, or the urgent mark or the end is reached, or there is
+   * an error, or the time is over.
+   */
   #receiveAll(
     fd: number,
     length: number,
@@ -273,13 +295,36 @@ export class Transfers {
   ): Outcome {
     const isPeek = (flags & MSG_PEEK) !== 0;
     let total = Math.max(0, first);
-    return this.wait(fd, POLLIN, SO_RCVTIMEO, () => {
-      const count = once(isPeek ? 0 : total);
-      if (count < 0) return mustWait(count) || total === 0 ? count : total;
-      total = isPeek ? count : total + count;
-      const isEnd = count === 0 || (isPeek && this.hasEnded(fd));
-      return total >= length || isEnd ? total : -Errno.EAGAIN;
-    }, (errno) => total > 0 ? total : -errno);
+    if (total > 0 && this.#stopsAtMark(fd, isPeek)) return total;
+    return new ReadinessWait(this.#context, {
+      fd,
+      // The mark may be the next thing that comes, and makes nothing readable.
+      get events() {
+        return total > 0 ? POLLIN | POLLPRI : POLLIN;
+      },
+      timeoutMs: this.#timeoutOf(fd, SO_RCVTIMEO),
+      attempt: () => {
+        if (total > 0 && this.#stopsAtMark(fd, isPeek)) return total;
+        const count = once(isPeek ? 0 : total);
+        if (count < 0) return mustWait(count) || total === 0 ? count : total;
+        total = isPeek ? count : total + count;
+        const isEnd = count === 0 || (isPeek && this.hasEnded(fd));
+        return total >= length || isEnd || this.#stopsAtMark(fd, isPeek) ? total : -Errno.EAGAIN;
+      },
+      ended: (errno) => total > 0 ? total : -errno,
+    });
+  }
+
+  /**
+   * Whether what was received ends at the urgent mark, which no call reads across. What was looked at
+   * is still there: it begins at the mark where that was passed over.
+   */
+  #stopsAtMark(fd: number, isPeek: boolean): boolean {
+    const { calls } = this.#context;
+    calls.words.length = 0;
+    if (calls.ioctl(fd, SIOCATMARK) < 0) return false;
+    const isAtMark = calls.words.length !== 0;
+    return isPeek ? !isAtMark && this.#ready(fd, POLLPRI) !== 0 : isAtMark;
   }
 
   /** Pipes and files. What is on a disk is never waited for, and cannot be polled. */

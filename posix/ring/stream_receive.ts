@@ -8,14 +8,17 @@ import type { BlockingRing } from "./blocking_ring.ts";
 import { Cursor } from "./cursor.ts";
 import type { Bytes } from "./open_file.ts";
 import { Wait } from "./wait.ts";
+import { SIOCATMARK } from "../constants/mod.ts";
 import type { Starved } from "../../ring/reactor.ts";
 import type { CompletionTarget } from "../../ring/slots.ts";
 import { W_ADDRESS, W_LENGTH, W_OPERATION_FLAGS } from "../../ring/abi/layout.ts";
-import { IoPrio, Msg, Op } from "../../ring/abi/opcodes.ts";
+import { DriverOp, IoPrio, Msg, Op } from "../../ring/abi/opcodes.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 
 /** Bytes that are asked for at a time. */
 const PIECE_BYTES = 64 * 1024;
+/** Tag of the question whether the urgent mark is reached. */
+const MARK = 1;
 /** Where `ioprio` begins in an entry's first word. */
 const IOPRIO_SHIFT = 16;
 
@@ -66,9 +69,10 @@ export class StreamReceive extends Wait implements CompletionTarget, Starved {
   }
 
   /** {@inheritDoc CompletionTarget.onCompletion} */
-  onCompletion(_tag: number, result: number): void {
+  onCompletion(tag: number, result: number): void {
     this.#slot = -1;
     const { ring } = this;
+    if (tag === MARK) return this.#lookedForMark(result);
     if (result > 0) this.#take(result);
     ring.reactor.giveArena(this.#block);
     this.#block = -1;
@@ -77,7 +81,22 @@ export class StreamReceive extends Wait implements CompletionTarget, Starved {
     if (isEnd) return this.#finish(result);
     // What came may have been all there is; a full piece may have more behind it.
     if (result < this.#piece && this.#total >= this.#least) return this.settle(this.#total);
+    // Or all up to the urgent mark, which no call reads across. Deno receives no urgent data.
+    if (result < this.#piece && ring.hasStack) return this.#lookForMark();
     if (!this.#ask()) ring.reactor.awaitArena(this);
+  }
+
+  #lookForMark(): void {
+    const { ring } = this;
+    const slot = ring.submit(this, MARK, DriverOp.IOCTL, this.#plan.descriptor);
+    if (slot < 0) return this.#finish(slot);
+    ring.reactor.entries[ring.at + W_OPERATION_FLAGS] = SIOCATMARK;
+    this.#slot = slot;
+  }
+
+  #lookedForMark(result: number): void {
+    if (result !== 0 || this.#errno !== 0) this.settle(this.#total);
+    else if (!this.#ask()) this.ring.reactor.awaitArena(this);
   }
 
   /** {@inheritDoc Wait.interrupt} */

@@ -79,6 +79,7 @@ export const STACK_DIFFERENCES: readonly Difference[] = [
       "Unix datagrams: a peer's credentials are told",
       "options: SO_PEEK_OFF moves where MSG_PEEK looks",
       "urgent: Unix streams have urgent bytes, datagrams not",
+      "urgent: MSG_WAITALL ends at the mark of a Unix pair",
       "control: SO_PASSCRED tells who sends",
       "control: credentials may be sent",
       "control: credentials and descriptors go together",

@@ -108,6 +108,12 @@ export const flags: Scripts = {
     c.recv(b, room(8), MSG_DONTWAIT);
     t.expect(4);
   },
+  "MSG_WAITALL with MSG_PEEK gives what a pair has": (c, t) => {
+    const [a, b] = c.socketpair(AF_UNIX, SOCK_STREAM);
+    c.send(a, bytes("12"));
+    c.recv(b, room(4), MSG_WAITALL | MSG_PEEK);
+    t.expect(2);
+  },
   "MSG_TRUNC of a stream throws bytes away": (c, t) => {
     const [client, server] = t.streamPair();
     c.send(client, bytes("throw away"));

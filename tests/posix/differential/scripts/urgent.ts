@@ -10,6 +10,7 @@ import {
   MSG_DONTWAIT,
   MSG_OOB,
   MSG_PEEK,
+  MSG_WAITALL,
   POLLPRI,
   SIOCATMARK,
   SO_OOBINLINE,
@@ -78,6 +79,42 @@ export const urgent: Scripts = {
     t.expect(5);
     c.ioctl(server, SIOCATMARK);
     t.expect(0);
+  },
+  "MSG_WAITALL ends at the mark": (c, t) => {
+    const [client, server] = t.streamPair();
+    c.send(client, bytes("before"));
+    c.send(client, bytes("!"), MSG_OOB);
+    c.send(client, bytes("after"));
+    t.settle(server, POLLPRI);
+    t.settleBytes(server, 6);
+    c.recv(server, room(9), MSG_WAITALL | MSG_PEEK);
+    t.expect(6);
+    c.recv(server, room(9), MSG_WAITALL);
+    t.expect(6);
+    c.recvmsg(server, { iov: [room(2), room(3)] }, MSG_WAITALL);
+    t.expect(5);
+  },
+  "MSG_WAITALL ends at the mark of a Unix pair": (c, t) => {
+    const [a, b] = c.socketpair(AF_UNIX, SOCK_STREAM);
+    c.send(a, bytes("before!"), MSG_OOB);
+    c.send(a, bytes("after"));
+    c.recv(b, room(9), MSG_WAITALL | MSG_PEEK);
+    t.expect(6);
+    c.recvmsg(b, { iov: [room(4), room(5)] }, MSG_WAITALL);
+    t.expect(6);
+    c.recv(b, room(5), MSG_WAITALL);
+    t.expect(5);
+  },
+  "MSG_WAITALL ends at the mark of a byte in the stream": (c, t) => {
+    const [client, server] = t.streamPair();
+    c.setsockopt(server, SOL_SOCKET, SO_OOBINLINE, 1);
+    c.send(client, bytes("before!"), MSG_OOB);
+    t.settle(server, POLLPRI);
+    t.settleBytes(server, 6);
+    c.recv(server, room(9), MSG_WAITALL);
+    t.expect(6);
+    c.recv(server, room(1), MSG_WAITALL);
+    t.expect(1);
   },
   "SO_OOBINLINE leaves the byte in the stream": (c, t) => {
     const [client, server] = t.streamPair();
