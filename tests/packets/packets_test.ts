@@ -142,6 +142,7 @@ Deno.test("a wait that was given up does not take the call from one that blocks"
   const { handle } = buffer;
   const source = `
     import { ZeroCopyBuffer } from ${JSON.stringify(import.meta.resolve("../../mod.ts"))};
+    self.postMessage("ready");
     self.onmessage = async ({ data }) => {
       const buffer = ZeroCopyBuffer.attach(data);
       for (let left = 8; left > 0; left--) {
@@ -152,6 +153,8 @@ Deno.test("a wait that was given up does not take the call from one that blocks"
     };`;
   const url = `data:text/javascript,${encodeURIComponent(source)}`;
   const worker = new Worker(url, { type: "module" });
+  // Its modules may take longer to check and load than any deadline below.
+  await new Promise((resolve) => worker.onmessage = resolve);
   worker.postMessage(handle);
   let fastestMs = Infinity;
   for (let left = 8; left > 0; left--) {
