@@ -75,7 +75,7 @@ export async function measureSent(
   load: SendLoad,
   options: Options,
 ): Promise<Outcome> {
-  const { bytes, ports, whole } = load;
+  const { bytes, ports, memory } = load;
   const sink = new RunningProcess(stage.load("udp_sink", { bytes, ports }), true);
   try {
     const listening = await sink.line(REPORT_MS);
@@ -83,7 +83,8 @@ export async function measureSent(
       options: {
         bytes,
         ports: listening.replace("listening ", ""),
-        whole: whole === true ? 1 : 0,
+        memory,
+        whole: memory === "apart" ? 0 : 1,
         seconds: options.seconds,
         warmup: options.warmupSeconds,
       },

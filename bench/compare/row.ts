@@ -53,8 +53,11 @@ export type Load =
     readonly kind: "udpSend";
     readonly bytes: number;
     readonly ports: number;
-    /** They lie behind one another in one buffer; else each has memory of its own. */
-    readonly whole?: boolean;
+    /**
+     * Each has memory of its own, or they lie behind one another in one buffer, named one by one or
+     * as the whole that is to be cut into them. Peers but Millrace know no difference between these.
+     */
+    readonly memory: "apart" | "slices" | "segments";
   }
   | {
     /** A file from the peer, whole, again and again. */

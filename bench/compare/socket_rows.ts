@@ -40,12 +40,14 @@ export const SOCKET_ROWS: readonly Row[] = [
   sendToOne("udpout64", 64, ["deno", "bun", "bunDgram"]),
   // Of these C itself sends 16 times what Deno does, and 6 times what Bun does.
   sendToOne("udpout1200", 1200, []),
-  sendWhole("udpout64whole", 64),
-  sendWhole("udpout1200whole", 1200),
+  sendWhole("udpout64whole", 64, "slices"),
+  sendWhole("udpout1200whole", 1200, "slices"),
+  sendWhole("udpout64segments", 64, "segments"),
+  sendWhole("udpout1200segments", 1200, "segments"),
   {
     name: "udpout64x64",
     title: "UDP send, 64 B, 64 destinations in turn",
-    load: { kind: "udpSend", bytes: 64, ports: 64 },
+    load: { kind: "udpSend", bytes: 64, ports: 64, memory: "apart" },
     peers: ["millrace", "cSockets", "bun", "deno"],
     headline: DATAGRAMS,
     goals: [
@@ -111,11 +113,11 @@ function receive(
 }
 
 /** C names the buffer in an iovec and copies nothing; Millrace has it in ring memory. */
-function sendWhole(name: string, bytes: number): Row {
+function sendWhole(name: string, bytes: number, memory: "slices" | "segments"): Row {
   return {
     name,
-    title: `UDP send, ${bytes} B, one destination, all of them slices of one buffer`,
-    load: { kind: "udpSend", bytes, ports: 1, whole: true },
+    title: `UDP send, ${bytes} B, one destination, all of them ${memory} of one buffer`,
+    load: { kind: "udpSend", bytes, ports: 1, memory },
     peers: ["millrace", "cSockets"],
     headline: DATAGRAMS,
     goals: [atLeast("datagramsPerSecond", "cSockets", 0.9)],
@@ -126,7 +128,7 @@ function sendToOne(name: string, bytes: number, against: readonly PeerName[]): R
   return {
     name,
     title: `UDP send, ${bytes} B, one destination`,
-    load: { kind: "udpSend", bytes, ports: 1 },
+    load: { kind: "udpSend", bytes, ports: 1, memory: "apart" },
     peers: ["millrace", "cSockets", "bun", "bunDgram", "deno"],
     headline: DATAGRAMS,
     goals: [
