@@ -95,7 +95,8 @@ export class StreamReceive extends Wait implements CompletionTarget, Starved {
   }
 
   #lookedForMark(result: number): void {
-    if (result !== 0 || this.#errno !== 0) this.settle(this.#total);
+    // What has no mark says so by an error.
+    if (result > 0 || this.#errno !== 0) this.settle(this.#total);
     else if (!this.#ask()) this.ring.reactor.awaitArena(this);
   }
 
