@@ -4,7 +4,8 @@
  * @module
  */
 
-import { bytes, room, type Scripts } from "../script.ts";
+import type { RecordedCalls } from "../recorder.ts";
+import { bytes, room, type ScriptContext, type Scripts } from "../script.ts";
 import {
   AF_UNIX,
   MSG_DONTWAIT,
@@ -18,6 +19,17 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
 } from "../../../../posix/constants/mod.ts";
+
+/** Has "before" in a stream, the urgent byte, and "after". @returns the end that receives them */
+function markedStream(c: RecordedCalls, t: ScriptContext): number {
+  const [client, server] = t.streamPair();
+  c.send(client, bytes("before"));
+  c.send(client, bytes("!"), MSG_OOB);
+  c.send(client, bytes("after"));
+  t.settle(server, POLLPRI);
+  t.settleBytes(server, 6);
+  return server;
+}
 
 /** `MSG_OOB`, `SO_OOBINLINE`, `SIOCATMARK`. */
 export const urgent: Scripts = {
@@ -63,12 +75,7 @@ export const urgent: Scripts = {
     t.expect(1);
   },
   "receiving stops at the mark": (c, t) => {
-    const [client, server] = t.streamPair();
-    c.send(client, bytes("before"));
-    c.send(client, bytes("!"), MSG_OOB);
-    c.send(client, bytes("after"));
-    t.settle(server, POLLPRI);
-    t.settleBytes(server, 6);
+    const server = markedStream(c, t);
     c.ioctl(server, SIOCATMARK);
     t.expect(0);
     c.recv(server, room(32));
@@ -81,12 +88,7 @@ export const urgent: Scripts = {
     t.expect(0);
   },
   "MSG_WAITALL ends at the mark": (c, t) => {
-    const [client, server] = t.streamPair();
-    c.send(client, bytes("before"));
-    c.send(client, bytes("!"), MSG_OOB);
-    c.send(client, bytes("after"));
-    t.settle(server, POLLPRI);
-    t.settleBytes(server, 6);
+    const server = markedStream(c, t);
     c.recv(server, room(9), MSG_WAITALL | MSG_PEEK);
     t.expect(6);
     c.recv(server, room(9), MSG_WAITALL);
