@@ -1,23 +1,13 @@
 import { assertEquals } from "@std/assert";
-import { NetworkCapability } from "../../mod.ts";
-import { type EpollEvent, Posix, PosixError } from "../../posix/mod.ts";
-import { REFUSALS } from "../support/backends.ts";
-import { skipUnless } from "../support/skip.ts";
+import { testPosix } from "./backends.ts";
+import { type EpollEvent, type Posix, PosixError } from "../../posix/mod.ts";
 
 const ROUNDS = 10;
 /** Whoever waits longer has missed its edge. */
 const EDGE_LIMIT_MS = 5000;
 
 function testEdges(name: string, body: (posix: Posix) => void): void {
-  for (const backend of ["kernel", "host", "stack"] as const) {
-    const refusal = backend === "stack" ? undefined : REFUSALS[backend];
-    const options = skipUnless(`${name} [${backend}]`, refusal === undefined, refusal ?? "");
-    Deno.test(options, async () => {
-      await using capability = await NetworkCapability.request({ backend });
-      await using posix = Posix.open(capability);
-      body(posix);
-    });
-  }
+  testPosix(name, ["kernel", "host", "stack"], body);
 }
 
 /** Makes a call until it would have to wait. @returns the sum of its results */

@@ -1,37 +1,17 @@
 import { assertEquals } from "@std/assert";
-import { NetworkCapability } from "../../mod.ts";
 import {
   AF_INET,
   AF_UNIX,
   MSG_OOB,
   MSG_PEEK,
   MSG_WAITALL,
-  Posix,
+  type Posix,
   SOCK_DGRAM,
   SOCK_STREAM,
 } from "../../posix/mod.ts";
-import { REFUSALS } from "../support/backends.ts";
-import { skipUnless } from "../support/skip.ts";
+import { testPosix } from "./backends.ts";
 
 const ANYWHERE = { family: AF_INET, address: "127.0.0.1", port: 0 } as const;
-
-type Backend = "kernel" | "host" | "stack";
-
-function testPosix(
-  name: string,
-  backends: readonly Backend[],
-  body: (posix: Posix, backend: Backend) => Promise<void>,
-): void {
-  for (const backend of backends) {
-    const refusal = backend === "stack" ? undefined : REFUSALS[backend];
-    const options = skipUnless(`${name} [${backend}]`, refusal === undefined, refusal ?? "");
-    Deno.test(options, async () => {
-      await using capability = await NetworkCapability.request({ backend });
-      await using posix = Posix.open(capability);
-      await body(posix, backend);
-    });
-  }
-}
 
 function connectedPair(posix: Posix): [number, number] {
   const listener = posix.socket(AF_INET, SOCK_STREAM);
