@@ -84,7 +84,6 @@ export async function measureSent(
         bytes,
         ports: listening.replace("listening ", ""),
         memory,
-        whole: memory === "apart" ? 0 : 1,
         seconds: options.seconds,
         warmup: options.warmupSeconds,
       },

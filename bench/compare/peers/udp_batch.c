@@ -1,13 +1,13 @@
 /*
  * The C reference for sending datagrams: bursts of 1024 from as many buffers of the program.
  *
- *   udp_batch --ports P1,P2,... --bytes B [--gso 1] [--copy 0|1] [--whole 0|1] [--warmup 0.5]
+ *   udp_batch --ports P1,P2,... --bytes B [--gso 1] [--copy 0|1] [--memory apart] [--warmup 0.5]
  *     [--seconds 2] [--lifetime 600]
  *
  * To one port it uses UDP_SEGMENT: as many datagrams in one message as the kernel takes, all
  * messages of a burst in one sendmmsg. Below COPY_BYTES a message is copied together from its
  * buffers (64 B: 1.4 times as fast as an iovec with an element each), above it names them in an
- * iovec (1200 B: 1.2 times as fast as copying twice); --copy decides otherwise. With --whole the
+ * iovec (1200 B: 1.2 times as fast as copying twice); --copy decides otherwise. With another --memory the
  * datagrams lie behind one another in one buffer, and a message is one piece of it. To many ports
  * in turn nothing can be joined: sendmmsg with a destination each, as with --gso 0.
  */
@@ -96,7 +96,7 @@ int main(int count, char **values) {
   datagram_bytes = (size_t)option(count, values, "--bytes", 64);
   parse_ports(option_text(count, values, "--ports", ""));
   int gso = port_count == 1 && option(count, values, "--gso", 1) != 0;
-  int whole = option(count, values, "--whole", 0) != 0;
+  int whole = strcmp(option_text(count, values, "--memory", "apart"), "apart") != 0;
   int copy = !whole && option(count, values, "--copy", datagram_bytes < COPY_BYTES) != 0;
   if (port_count < 1) {
     errno = EINVAL;
