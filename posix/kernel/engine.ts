@@ -12,6 +12,7 @@ import { Files } from "./files.ts";
 import { Readiness } from "./readiness.ts";
 import { mustWait, type WaitContext } from "./readiness_wait.ts";
 import { Transfers } from "./transfers.ts";
+import { DescriptorState } from "./descriptor_state.ts";
 import type { LookupRing } from "../ring/resolver.ts";
 import {
   AF_UNIX,
@@ -57,6 +58,7 @@ export class KernelEngine implements Engine {
   /** {@inheritDoc Engine.isImmediate} */
   readonly isImmediate = true;
   readonly #calls: SystemCalls;
+  readonly #state: DescriptorState;
   readonly #transfers: Transfers;
   readonly #readiness: Readiness;
   readonly #files: Files;
@@ -80,9 +82,10 @@ export class KernelEngine implements Engine {
     const context: WaitContext = { calls, reactor, now: () => performance.now() };
     this.#calls = calls;
     this.#lookups = lookups;
-    this.#transfers = new Transfers(context);
+    this.#state = new DescriptorState(context);
+    this.#transfers = new Transfers(context, this.#state);
     this.#readiness = new Readiness(context);
-    this.#files = new Files(context, this.#transfers);
+    this.#files = new Files(context, this.#state, this.#transfers);
     this.descriptorsMax = calls.descriptorsMax();
     const ledger = ownsDescriptors ? reactor.driver.ledger : null;
     this.#note = (fd) => ledger?.note(fd);
@@ -119,19 +122,19 @@ export class KernelEngine implements Engine {
       return this.#keep(fd);
     };
     const fd = once();
-    if (!mustWait(fd) || this.#transfers.isNonBlocking(handle)) return fd;
+    if (!mustWait(fd) || this.#state.isNonBlocking(handle)) return fd;
     // A Unix listener that is shut down tells only those who wait.
     const attempt = (): number => {
       const accepted = once();
-      return mustWait(accepted) && this.#transfers.hasEnded(handle) ? -Errno.EINVAL : accepted;
+      return mustWait(accepted) && this.#state.hasEnded(handle) ? -Errno.EINVAL : accepted;
     };
-    return this.#transfers.wait(handle, POLLIN, SO_RCVTIMEO, attempt, (errno) => -errno);
+    return this.#state.wait(handle, POLLIN, SO_RCVTIMEO, attempt, (errno) => -errno);
   }
 
   /** {@inheritDoc Engine.connect} */
   connect(handle: number, name: Name): Outcome {
     const calls = this.#calls;
-    if (this.#transfers.isNonBlocking(handle)) {
+    if (this.#state.isNonBlocking(handle)) {
       return calls.connectNow(handle, name.bytes, name.length);
     }
     const begun = calls.connect(handle, name.bytes, name.length);
@@ -152,7 +155,7 @@ export class KernelEngine implements Engine {
       return result === -Errno.EALREADY ? -Errno.EAGAIN : result;
     };
     const late = isUnix ? -Errno.EAGAIN : begun === -Errno.EALREADY ? begun : -Errno.EINPROGRESS;
-    return this.#transfers.wait(handle, POLLOUT, SO_SNDTIMEO, attempt, (errno) => {
+    return this.#state.wait(handle, POLLOUT, SO_SNDTIMEO, attempt, (errno) => {
       return errno === Errno.EAGAIN ? late : -errno;
     });
   }

@@ -6,6 +6,7 @@
 
 import type { Outcome } from "../engine.ts";
 import { mustWait, type WaitContext } from "./readiness_wait.ts";
+import type { DescriptorState } from "./descriptor_state.ts";
 import type { Transfers } from "./transfers.ts";
 import {
   F_GETFL,
@@ -42,11 +43,13 @@ const O_PATH = 0o10000000;
 /** Moves bytes between descriptors. */
 export class Files {
   readonly #context: WaitContext;
+  readonly #state: DescriptorState;
   readonly #transfers: Transfers;
   readonly #option = new Uint8Array(new ArrayBuffer(16));
 
-  constructor(context: WaitContext, transfers: Transfers) {
+  constructor(context: WaitContext, state: DescriptorState, transfers: Transfers) {
     this.#context = context;
+    this.#state = state;
     this.#transfers = transfers;
   }
 
@@ -56,7 +59,7 @@ export class Files {
    */
   sendFile(out: number, input: number, offset: number | null, count: number): Outcome {
     const { calls } = this.#context;
-    if (count === 0 || this.#transfers.isNonBlocking(out)) {
+    if (count === 0 || this.#state.isNonBlocking(out)) {
       return calls.sendfile(out, input, offset, count);
     }
     // It fails as the whole would, and does nothing else.
@@ -80,7 +83,7 @@ export class Files {
     const first = attempt();
     if (!mustWait(first)) return first;
     const timeout = this.#isSocket(out) ? SO_SNDTIMEO : -1;
-    return this.#transfers.wait(out, POLLOUT, timeout, attempt, (errno) => {
+    return this.#state.wait(out, POLLOUT, timeout, attempt, (errno) => {
       return total > 0 ? total : -errno;
     });
   }
@@ -110,10 +113,10 @@ export class Files {
     // The flag is the pipe's; what is on its other side obeys its own O_NONBLOCK only.
     const isPipe = calls.fcntl(fd, F_GETPIPE_SZ, 0) >= 0;
     const isRefused = isPipe && (flags & SPLICE_F_NONBLOCK) !== 0;
-    if (isRefused || this.#transfers.isNonBlocking(fd)) return moved;
+    if (isRefused || this.#state.isNonBlocking(fd)) return moved;
     const option = isOutReady ? SO_RCVTIMEO : SO_SNDTIMEO;
-    const attempt = () => isOutReady ? this.#transfers.orEnd(input, once()) : once();
-    return this.#transfers.wait(fd, events, option, attempt, (errno) => -errno);
+    const attempt = () => isOutReady ? this.#state.orEnd(input, once()) : once();
+    return this.#state.wait(fd, events, option, attempt, (errno) => -errno);
   }
 
   /** `vmsplice(2)`; the bytes are copied, as V8's memory cannot be given away. */

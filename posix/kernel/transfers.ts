@@ -8,39 +8,28 @@
  */
 
 import type { Name, Outcome, RawMessage } from "../engine.ts";
+import type { DescriptorState } from "./descriptor_state.ts";
+import { Gathering } from "./gathering.ts";
 import { mustWait, ReadinessWait, type WaitContext } from "./readiness_wait.ts";
 import { IOV_MAX, MessageHeader, Vector } from "./vectors.ts";
-import { MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, MSG_WAITALL } from "../constants/mod.ts";
-import { F_GETFL, O_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from "../constants/mod.ts";
-import {
-  AF_UNIX,
-  POLLHUP,
-  POLLIN,
-  POLLOUT,
-  POLLPRI,
-  POLLRDHUP,
-  SIOCATMARK,
-  SO_DOMAIN,
-  SO_TYPE,
-} from "../constants/mod.ts";
-import { SO_RCVTIMEO, SO_SNDTIMEO } from "../constants/mod.ts";
+import { MSG_DONTWAIT, POLLIN, POLLOUT, SO_RCVTIMEO, SO_SNDTIMEO } from "../constants/mod.ts";
 import { Errno } from "../../ring/abi/errno.ts";
 
 type Bytes = Uint8Array<ArrayBufferLike>;
 
 /** `RWF_NOWAIT` of `preadv2(2)`. */
 const RWF_NOWAIT = 8;
-const POLLFD_BYTES = 8;
-const TIMEVAL_BYTES = 16;
 
 /** Sends and receives. */
 export class Transfers {
   readonly #context: WaitContext;
-  readonly #value = new DataView(new ArrayBuffer(TIMEVAL_BYTES));
-  readonly #valueBytes = new Uint8Array(this.#value.buffer);
+  readonly #state: DescriptorState;
+  readonly #gathering: Gathering;
 
-  constructor(context: WaitContext) {
+  constructor(context: WaitContext, state: DescriptorState) {
     this.#context = context;
+    this.#state = state;
+    this.#gathering = new Gathering(context, state);
   }
 
   /** `send(2)` and `sendto(2)`. */
@@ -50,7 +39,7 @@ export class Transfers {
       ? calls.send(fd, data, length, flags | MSG_DONTWAIT)
       : calls.sendto(fd, data, length, flags | MSG_DONTWAIT, name.bytes, name.length);
     if (sent === length || (sent < 0 && !mustWait(sent))) return sent;
-    if ((flags & MSG_DONTWAIT) !== 0 || this.isNonBlocking(fd)) return sent;
+    if ((flags & MSG_DONTWAIT) !== 0 || this.#state.isNonBlocking(fd)) return sent;
     return this.#sendRest(fd, data, length, flags, name, Math.max(0, sent));
   }
 
@@ -66,7 +55,7 @@ export class Transfers {
     const { calls } = this.#context;
     let total = sent;
     const to = name === null ? null : { bytes: name.bytes.slice(), length: name.length };
-    return this.wait(fd, POLLOUT, SO_SNDTIMEO, () => {
+    return this.#state.wait(fd, POLLOUT, SO_SNDTIMEO, () => {
       const rest = total === 0 || data === null ? data : data.subarray(total, length);
       const more = to === null
         ? calls.send(fd, rest, length - total, flags | MSG_DONTWAIT)
@@ -86,8 +75,8 @@ export class Transfers {
     name: Name | null,
   ): Outcome {
     const count = this.#receiveOnce(fd, data, length, flags, name);
-    if (this.#isDone(fd, count, length, flags)) return count;
-    const isGathering = this.#isGathering(fd, flags);
+    if (this.#gathering.isDone(fd, count, length, flags)) return count;
+    const isGathering = this.#gathering.isMeant(fd, flags);
     if (count > 0 && !isGathering) return count;
     return this.#receiveRest(fd, data, length, flags, name, isGathering, count);
   }
@@ -120,12 +109,12 @@ export class Transfers {
       return this.#receiveOnce(fd, into, room, flags, name);
     };
     if (!isGathering) {
-      const attempt = () => this.orEnd(fd, once(data, length));
-      return this.wait(fd, POLLIN, SO_RCVTIMEO, attempt, (errno) => -errno);
+      const attempt = () => this.#state.orEnd(fd, once(data, length));
+      return this.#state.wait(fd, POLLIN, SO_RCVTIMEO, attempt, (errno) => -errno);
     }
-    return this.#receiveAll(fd, length, flags, count, (total) => {
+    return this.#gathering.receive(fd, length, flags, count, (total) => {
       return total === 0 || data === null
-        ? this.orEnd(fd, once(data, length))
+        ? this.#state.orEnd(fd, once(data, length))
         : once(data.subarray(total, length), length - total);
     });
   }
@@ -138,10 +127,10 @@ export class Transfers {
     const sent = calls.sendmsg(fd, header.bytes, flags | MSG_DONTWAIT);
     const length = lengthOf(message.iov);
     if (sent === length || (sent < 0 && !mustWait(sent))) return sent;
-    if ((flags & MSG_DONTWAIT) !== 0 || this.isNonBlocking(fd)) return sent;
+    if ((flags & MSG_DONTWAIT) !== 0 || this.#state.isNonBlocking(fd)) return sent;
     let total = Math.max(0, sent);
     let rest = header;
-    return this.wait(fd, POLLOUT, SO_SNDTIMEO, () => {
+    return this.#state.wait(fd, POLLOUT, SO_SNDTIMEO, () => {
       // Control data goes with the first bytes only.
       if (total > 0) {
         const iov = after(message.iov, total);
@@ -169,7 +158,7 @@ export class Transfers {
       return count;
     };
     const orEnd = (): number => {
-      const count = this.orEnd(fd, once());
+      const count = this.#state.orEnd(fd, once());
       if (count !== 0) return count;
       if (message.name !== null) message.name.length = 0;
       message.controlLength = 0;
@@ -178,13 +167,13 @@ export class Transfers {
     };
     const length = lengthOf(message.iov);
     const count = once();
-    if (this.#isDone(fd, count, length, flags)) return count;
-    const isGathering = this.#isGathering(fd, flags);
+    if (this.#gathering.isDone(fd, count, length, flags)) return count;
+    const isGathering = this.#gathering.isMeant(fd, flags);
     if (count > 0 && !isGathering) return count;
     if (!isGathering) {
-      return this.wait(fd, POLLIN, SO_RCVTIMEO, orEnd, (errno) => -errno);
+      return this.#state.wait(fd, POLLIN, SO_RCVTIMEO, orEnd, (errno) => -errno);
     }
-    return this.#receiveAll(fd, length, flags, count, (total) => {
+    return this.#gathering.receive(fd, length, flags, count, (total) => {
       if (total === 0) return orEnd();
       const iov = after(message.iov, total);
       const plain = { ...message, iov, control: null, controlLength: 0, name: null };
@@ -221,112 +210,6 @@ export class Transfers {
     return this.#file(fd, iov, length, false);
   }
 
-  /** Whether `O_NONBLOCK` is set; the kernel knows best, as others may have the file, too. */
-  isNonBlocking(fd: number): boolean {
-    const flags = this.#context.calls.fcntl(fd, F_GETFL, 0);
-    return flags < 0 || (flags & O_NONBLOCK) !== 0;
-  }
-
-  /** Waits for readiness, as long as the socket's own timeout allows. */
-  wait(
-    fd: number,
-    events: number,
-    option: number,
-    attempt: () => number,
-    ended: (errno: number) => number,
-  ): Outcome {
-    const timeoutMs = this.#timeoutOf(fd, option);
-    return new ReadinessWait(this.#context, { fd, events, timeoutMs, attempt, ended });
-  }
-
-  /**
-   * A receive that waits on datagrams comes back with nothing when their socket is shut down; one
-   * that does not wait is EAGAIN for ever.
-   */
-  orEnd(fd: number, count: number): number {
-    return mustWait(count) && this.hasEnded(fd) ? 0 : count;
-  }
-
-  /** Whether nothing more can come. */
-  hasEnded(fd: number): boolean {
-    return (this.#ready(fd, POLLRDHUP) & (POLLRDHUP | POLLHUP)) !== 0;
-  }
-
-  /** What of `events`, or of what is always told, there is now. */
-  #ready(fd: number, events: number): number {
-    const pollfd = new DataView(new ArrayBuffer(POLLFD_BYTES));
-    pollfd.setInt32(0, fd, true);
-    pollfd.setInt16(4, events, true);
-    this.#context.calls.poll(new Uint8Array(pollfd.buffer), 1, 0);
-    return pollfd.getInt16(6, true);
-  }
-
-  /** Errors and urgent data are there or not, for sockets that know them; others wait for data. */
-  #mayWait(fd: number, flags: number): boolean {
-    if ((flags & MSG_DONTWAIT) !== 0) return false;
-    if ((flags & MSG_OOB) !== 0 && this.#option(fd, SO_TYPE) === SOCK_STREAM) return false;
-    if ((flags & MSG_ERRQUEUE) !== 0 && this.#option(fd, SO_DOMAIN) !== AF_UNIX) return false;
-    return !this.isNonBlocking(fd);
-  }
-
-  /** Whether a receive that did not wait is all there is to it. */
-  #isDone(fd: number, count: number, length: number, flags: number): boolean {
-    if (count < 0 && !mustWait(count)) return true;
-    const isPart = count < 0 || ((flags & MSG_WAITALL) !== 0 && count > 0 && count < length);
-    return !isPart || !this.#mayWait(fd, flags);
-  }
-
-  /** Whether `MSG_WAITALL` means something: Linux waits for no more than is there to be looked at. */
-  #isGathering(fd: number, flags: number): boolean {
-    if ((flags & MSG_WAITALL) === 0 || this.#option(fd, SO_TYPE) !== SOCK_STREAM) return false;
-    return (flags & MSG_PEEK) === 0 || this.#option(fd, SO_DOMAIN) !== AF_UNIX;
-  }
-
-  /**
-   * `MSG_WAITALL`: until everything is there, or the urgent mark or the end is reached, or there is
-   * an error, or the time is over.
-   */
-  #receiveAll(
-    fd: number,
-    length: number,
-    flags: number,
-    first: number,
-    once: (total: number) => number,
-  ): Outcome {
-    const isPeek = (flags & MSG_PEEK) !== 0;
-    let total = Math.max(0, first);
-    if (total > 0 && this.#stopsAtMark(fd, isPeek)) return total;
-    return new ReadinessWait(this.#context, {
-      fd,
-      // The mark may be the next thing that comes, and makes nothing readable.
-      get events() {
-        return total > 0 ? POLLIN | POLLPRI : POLLIN;
-      },
-      timeoutMs: this.#timeoutOf(fd, SO_RCVTIMEO),
-      attempt: () => {
-        if (total > 0 && this.#stopsAtMark(fd, isPeek)) return total;
-        const count = once(isPeek ? 0 : total);
-        if (count < 0) return mustWait(count) || total === 0 ? count : total;
-        total = isPeek ? count : total + count;
-        const isEnd = count === 0 || (isPeek && this.hasEnded(fd));
-        return total >= length || isEnd || this.#stopsAtMark(fd, isPeek) ? total : -Errno.EAGAIN;
-      },
-      ended: (errno) => total > 0 ? total : -errno,
-    });
-  }
-
-  /**
-   * Whether what was received ends at the urgent mark, which no call reads across. What was looked at
-   * is still there: it begins at the mark where that was passed over.
-   */
-  #stopsAtMark(fd: number, isPeek: boolean): boolean {
-    const { calls } = this.#context;
-    calls.words.length = 0;
-    if (calls.ioctl(fd, SIOCATMARK) < 0) return false;
-    const isAtMark = calls.words.length !== 0;
-    return isPeek ? !isAtMark && this.#ready(fd, POLLPRI) !== 0 : isAtMark;
-  }
-
   /** Pipes and files. What is on a disk is never waited for, and cannot be polled. */
   #file(fd: number, iov: readonly Bytes[], length: number, isRead: boolean): Outcome {
     const { calls } = this.#context;
@@ -344,7 +227,7 @@ export class Transfers {
     if (count === -Errno.EOPNOTSUPP) return once(0);
     if (count >= 0 ? isRead || count === length : !mustWait(count)) return count;
     if (calls.lseek(fd, 0, 1) >= 0) return count >= 0 ? count : once(0);
-    if (this.isNonBlocking(fd)) return count;
+    if (this.#state.isNonBlocking(fd)) return count;
     total = Math.max(0, count);
     const plan = {
       fd,
@@ -361,24 +244,6 @@ export class Transfers {
       ended: (errno: number) => total > 0 ? total : -errno,
     };
     return new ReadinessWait(this.#context, plan);
-  }
-
-  #option(fd: number, name: number): number {
-    const result = this.#context.calls.getsockopt(fd, SOL_SOCKET, name, this.#valueBytes, 4);
-    return result < 0 ? result : this.#value.getInt32(0, true);
-  }
-
-  /** `SO_RCVTIMEO` or `SO_SNDTIMEO` in milliseconds; 0 there means for ever. */
-  #timeoutOf(fd: number, option: number): number {
-    const value = this.#value;
-    const { calls } = this.#context;
-    if (calls.getsockopt(fd, SOL_SOCKET, option, this.#valueBytes, TIMEVAL_BYTES) < 0) {
-      return Infinity;
-    }
-    const seconds = Number(value.getBigInt64(0, true));
-    const microseconds = Number(value.getBigInt64(8, true));
-    const timeoutMs = seconds * 1000 + microseconds / 1000;
-    return timeoutMs === 0 ? Infinity : timeoutMs;
   }
 }
 
