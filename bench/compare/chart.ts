@@ -84,7 +84,7 @@ function drawPanel({ row }: RowResult, bars: readonly Bar[], left: number, top: 
   ];
   for (const [index, { peer, value }] of bars.entries()) {
     const y = top + TITLE_HEIGHT + index * BAR_STEP;
-    const own = peer === "millrace" || peer === "millraceHost";
+    const own = peer.startsWith("millrace");
     const width = Math.max(BAR_WIDTH_MIN, value * scale);
     const x = left + LABEL_WIDTH;
     const kind = own ? " own" : "";

@@ -1,7 +1,10 @@
 /**
- * The load balancer beside HAProxy and a proxy on `node:net`: messages per second of the proxy's
- * own processor time, in all its threads. The proxy has one core, the load and the server behind
- * the proxy share another; proxies take turns within every round.
+ * The load balancer beside HAProxy, a proxy on `node:net` and one in C: messages per second of the
+ * proxy's own processor time, in all its threads. The proxy has one core, the load and the server
+ * behind the proxy share another; proxies take turns within every round.
+ *
+ * What the kernel does for a message is the same for all. The one in C, on io_uring, does nearly
+ * nothing else, and shows what is left to gain.
  *
  * Run it with `deno run -A bench/compare/load_balancer.ts`; `--help` lists the options. Linux, a C
  * compiler, HAProxy, Node.js and taskset are used where they are there; what is missing is named.
@@ -22,12 +25,13 @@ const USAGE = `Usage: deno run -A bench/compare/load_balancer.ts [options]
   --gate          exit with 1 if a goal is missed
   --quick         one short round: shows that it works, decides nothing`;
 
-const PROXIES = ["millrace", "millraceHost", "haproxy", "nodeNet"] as const;
+const PROXIES = ["millrace", "millraceHost", "cUring", "haproxy", "nodeNet"] as const;
 type Proxy = typeof PROXIES[number];
 
 const TITLES: Readonly<Record<Proxy, string>> = {
   millrace: "Millrace",
   millraceHost: "Millrace host",
+  cUring: "C io_uring",
   haproxy: "HAProxy",
   nodeNet: "node:net",
 };
@@ -74,7 +78,7 @@ const PORTS: readonly [number, number] = [17_000, 17_900];
 
 /** What is there to run, and where. */
 interface Stage {
-  readonly c: Readonly<Record<"echo_epoll" | "echo_load", string>>;
+  readonly c: Readonly<Record<"echo_epoll" | "echo_uring" | "echo_load", string>>;
   readonly node: Found<string>;
   readonly haproxy: Found<string>;
   readonly taskset: string | null;
@@ -106,6 +110,8 @@ function commandOf(stage: Stage, proxy: Proxy, to: number): readonly string[] {
       return [...deno, balancer, "--backend", "host", ...options];
     case "nodeNet":
       return [stage.node.value!, pathOf("peers/balancer_node.mjs"), ...options];
+    case "cUring":
+      return [stage.c.echo_uring, ...options];
     case "haproxy":
       return [stage.haproxy.value!, "-db", "-f", `${stage.folder}/haproxy.cfg`];
   }
@@ -230,7 +236,7 @@ async function runRow(
   proxies: readonly Proxy[],
   options: Options,
 ): Promise<RowResult> {
-  const rounds = { millrace: [], millraceHost: [], haproxy: [], nodeNet: [] } as Record<
+  const rounds = Object.fromEntries(PROXIES.map((proxy) => [proxy, []])) as unknown as Record<
     Proxy,
     (Measurement | null)[]
   >;

@@ -9,6 +9,7 @@ export type Role = "echo" | "udpReceive" | "udpSend" | "file";
 export const TITLES: Readonly<Record<PeerName, string>> = {
   millrace: "Millrace",
   millraceHost: "Millrace host",
+  millraceSmallHeap: "Millrace, small heap",
   posix: "Millrace posix",
   posixEpoll: "Millrace posix epoll",
   libcFfi: "libc by FFI",
@@ -22,6 +23,12 @@ export const TITLES: Readonly<Record<PeerName, string>> = {
   node: "Node.js",
   nodeNet: "node:net",
 };
+
+/**
+ * Room for young objects that does not grow: V8 takes up to 16 MB twice while many connections
+ * arrive, and keeps it.
+ */
+const SMALL_HEAP = "--v8-flags=--max-semi-space-size=1";
 
 /** Files and addresses a peer may use beside 127.0.0.1. */
 export interface Grants {
@@ -78,6 +85,14 @@ export function commandOf(
   switch (`${role} ${peer}`) {
     case "echo millrace":
       return [...millrace, pathOf("peers/millrace.ts"), "--backend", "kernel"];
+    case "echo millraceSmallHeap":
+      return [
+        ...denoCommand(grants, [SMALL_HEAP]),
+        "--allow-ffi",
+        pathOf("peers/millrace.ts"),
+        "--backend",
+        "kernel",
+      ];
     case "echo millraceHost":
       return [...deno, pathOf("peers/millrace.ts"), "--backend", "host"];
     case "echo posix":
@@ -126,13 +141,14 @@ export function commandOf(
   throw new Error(`${TITLES[peer]} has no program for ${role}`);
 }
 
-function denoCommand({ read, unix }: Grants): readonly string[] {
+function denoCommand({ read, unix }: Grants, flags: readonly string[] = []): readonly string[] {
   const reads = [read, unix].filter((path) => path !== undefined);
   return [
     Deno.execPath(),
     "run",
     "--no-prompt",
     "--no-config",
+    ...flags,
     `--allow-net=${["127.0.0.1", ...(unix === undefined ? [] : [`unix:${unix}`])].join(",")}`,
     ...(reads.length === 0 ? [] : [`--allow-read=${reads.join(",")}`]),
     ...(unix === undefined ? [] : [`--allow-write=${unix}`]),

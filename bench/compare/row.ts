@@ -4,6 +4,7 @@
 export const PEERS = [
   "millrace",
   "millraceHost",
+  "millraceSmallHeap",
   "posix",
   "posixEpoll",
   "libcFfi",

@@ -2,14 +2,19 @@
  * The C reference on io_uring: multishot accept, multishot receive into provided buffers, and
  * replies sent from the buffer they arrived in.
  *
- *   echo_uring [--port 0 | --path P] [--buffers 1024] [--buffer-bytes 16384] [--lifetime 600]
+ *   echo_uring [--port 0 | --path P] [--to P] [--buffers 1024] [--buffer-bytes 16384]
+ *     [--lifetime 600]
+ *
+ * With --to it is a proxy of the same make: what a client sends goes to that port on 127.0.0.1, and
+ * what comes from there to the client.
  *
  * 1024 buffers: 4096 leave the cache (16 KB messages lose 15 %), fewer than the messages under way
  * end receives with ENOBUFS.
  *
  * A connection has at most one send in flight, so its bytes keep their order; chunks that arrive
  * meanwhile wait in a list threaded through the buffers. It is closed once its receive has ended
- * and nothing is left to send, so no completion can reach a descriptor that was used again.
+ * and nothing is left to send, and with --to so has its other side's: no completion can reach a
+ * descriptor that was used again.
  */
 #include "../program.h"
 #include "../uring.h"
@@ -19,8 +24,10 @@ enum { NONE = 0xffff };
 enum operation { ACCEPT = 1, RECEIVE = 2, SEND = 3 };
 
 struct connection {
+  /* Where what is received here goes: back, or to the other side of the proxy. */
+  int to;
   uint16_t first, last;
-  uint8_t sending, ended;
+  uint8_t sending, ended, over;
 };
 
 struct chunk {
@@ -28,6 +35,7 @@ struct chunk {
   uint16_t next;
 };
 
+static int to_port;
 static struct ring ring;
 static struct buffer_ring buffers;
 static struct connection connections[CONNECTIONS];
@@ -47,7 +55,7 @@ static void arm_accept(int listener) {
 static void send_first(int fd) {
   struct connection *connection = &connections[fd];
   struct chunk *chunk = &chunks[connection->first];
-  struct io_uring_sqe *sqe = ring_sqe(&ring, IORING_OP_SEND, fd);
+  struct io_uring_sqe *sqe = ring_sqe(&ring, IORING_OP_SEND, connection->to);
   sqe->addr = (uint64_t)(uintptr_t)(buffer_at(&buffers, connection->first) + chunk->offset);
   sqe->len = chunk->length;
   sqe->msg_flags = MSG_NOSIGNAL | MSG_WAITALL;
@@ -61,21 +69,44 @@ static void give_first(struct connection *connection) {
   buffers_give(&buffers, id);
 }
 
-static void close_if_done(int fd) {
+static void end_if_done(int fd) {
   struct connection *connection = &connections[fd];
-  if (connection->ended && !connection->sending) close(fd);
+  if (!connection->ended || connection->sending || connection->over) return;
+  int to = connection->to;
+  connection->over = 1;
+  if (!connections[to].over) {
+    shutdown(to, SHUT_WR);
+    return;
+  }
+  if (to != fd) close(to);
+  close(fd);
+}
+
+static int connect_to(int port) {
+  struct sockaddr_in address = loopback(port);
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return fd;
+  if (fd < CONNECTIONS && !connect(fd, (struct sockaddr *)&address, sizeof address)) return fd;
+  close(fd);
+  return -1;
+}
+
+static void start(int fd, int to) {
+  set_no_delay(fd);
+  connections[fd] = (struct connection){ .to = to, .first = NONE };
+  ring_receive_multishot(&ring, fd, tag(RECEIVE, fd));
 }
 
 static void accepted(int listener, int result, unsigned flags) {
   if (!(flags & IORING_CQE_F_MORE)) arm_accept(listener);
   if (result < 0) return;
-  if (result >= CONNECTIONS) {
+  int to = result >= CONNECTIONS ? -1 : to_port > 0 ? connect_to(to_port) : result;
+  if (to < 0) {
     close(result);
     return;
   }
-  set_no_delay(result);
-  connections[result] = (struct connection){ .first = NONE };
-  ring_receive_multishot(&ring, result, tag(RECEIVE, result));
+  start(result, to);
+  if (to != result) start(to, result);
 }
 
 static void received(int fd, int result, unsigned flags) {
@@ -94,7 +125,7 @@ static void received(int fd, int result, unsigned flags) {
     return;
   }
   connection->ended = 1;
-  close_if_done(fd);
+  end_if_done(fd);
 }
 
 static void sent(int fd, int result) {
@@ -103,6 +134,7 @@ static void sent(int fd, int result) {
   connection->sending = 0;
   if (result < 0) {
     shutdown(fd, SHUT_RDWR);
+    shutdown(connection->to, SHUT_RDWR);
     while (connection->first != NONE) give_first(connection);
   } else if ((uint32_t)result < chunk->length) {
     chunk->offset += (uint32_t)result;
@@ -111,12 +143,13 @@ static void sent(int fd, int result) {
     give_first(connection);
   }
   if (connection->first != NONE) send_first(fd);
-  else close_if_done(fd);
+  else end_if_done(fd);
 }
 
 int main(int count, char **values) {
   live_at_most(option(count, values, "--lifetime", 600));
   raise_file_limit();
+  to_port = (int)option(count, values, "--to", 0);
   uint32_t buffer_count = (uint32_t)option(count, values, "--buffers", 1024);
   if (buffer_count > BUFFERS_MAX) die("--buffers", EINVAL);
   ring_create(&ring, ENTRIES, COMPLETIONS);
