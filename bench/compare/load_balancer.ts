@@ -10,7 +10,7 @@
  * compiler, HAProxy, Node.js and taskset are used where they are there; what is missing is named.
  */
 import { type Found, pathOf, prepareTools, type Tools } from "./compile.ts";
-import { allowedCores, describeMachine, processorTime } from "./machine.ts";
+import { allowedCores, describeMachine, ProcessorClock } from "./machine.ts";
 import { type Options, parseOptions } from "./options.ts";
 import { endAll, endAllOnInterrupt, pause, runForLine, RunningProcess } from "./processes.ts";
 import { formatFacts, formatNumber } from "./report.ts";
@@ -215,10 +215,10 @@ async function load(
 ): Promise<Measurement> {
   const values = { port, connections, bytes, seconds, warmup: warmupSeconds };
   const flags = Object.entries(values).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const before = processorTime(pid);
+  const clock = new ProcessorClock(pid);
   const limitMs = (seconds + warmupSeconds) * 1000 + GRACE_MS;
   const line = await runForLine(on(stage, 1, [stage.c.echo_load, ...flags]), limitMs);
-  const used = (processorTime(pid).used - before.used) / 1e9;
+  const used = clock.elapsed.used / 1e9;
   const result = JSON.parse(line) as Record<string, number>;
   return {
     messagesPerSecond: result.messagesPerSecond,

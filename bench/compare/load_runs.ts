@@ -1,5 +1,5 @@
 /** Runs of a load: its numbers, what it cost the server, and how both are read. */
-import { processorTime } from "./machine.ts";
+import { ProcessorClock } from "./machine.ts";
 import type { ProgramOptions, Server, Stage } from "./peers.ts";
 import type { CProgram } from "./compile.ts";
 import { runForLine } from "./processes.ts";
@@ -46,16 +46,14 @@ export async function watched(
   server: Server,
   take: () => Promise<Measurement>,
 ): Promise<Measurement> {
-  const { pid } = server.process;
-  const before = processorTime(pid);
+  const clock = new ProcessorClock(server.process.pid);
   const result = await take();
-  const after = processorTime(pid);
-  const used = (after.used - before.used) / 1e9;
+  const { used, waited } = clock.elapsed;
   return {
     ...result,
-    serverMicroseconds: used * 1e6,
-    serverBusy: used / result.activeSeconds,
-    serverWaited: (after.waited - before.waited) / 1e9 / result.activeSeconds,
+    serverMicroseconds: used / 1e3,
+    serverBusy: used / 1e9 / result.activeSeconds,
+    serverWaited: waited / 1e9 / result.activeSeconds,
   };
 }
 

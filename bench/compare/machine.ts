@@ -45,16 +45,41 @@ export interface ProcessorTime {
   readonly waited: number;
 }
 
-/** The processor time of a process since its start. */
-export function processorTime(pid: number): ProcessorTime {
-  let used = 0;
-  let waited = 0;
-  for (const { name } of Deno.readDirSync(`/proc/${pid}/task`)) {
-    const values = (read(`/proc/${pid}/task/${name}/schedstat`) ?? "0 0").split(" ");
-    used += Number(values[0]);
-    waited += Number(values[1]);
+/**
+ * The processor time of a process since this was made, thread by thread: one that ends takes what it
+ * had used before with it, which must not be missing from what the others use.
+ */
+export class ProcessorClock {
+  readonly #pid: number;
+  readonly #start: ReadonlyMap<string, ProcessorTime>;
+
+  constructor(pid: number) {
+    this.#pid = pid;
+    this.#start = timesOfThreads(pid);
   }
-  return { used, waited };
+
+  /** The time since then; of a thread that has ended, nothing. */
+  get elapsed(): ProcessorTime {
+    let used = 0;
+    let waited = 0;
+    for (const [thread, time] of timesOfThreads(this.#pid)) {
+      const start = this.#start.get(thread);
+      used += time.used - (start?.used ?? 0);
+      waited += time.waited - (start?.waited ?? 0);
+    }
+    return { used, waited };
+  }
+}
+
+function timesOfThreads(pid: number): Map<string, ProcessorTime> {
+  const times = new Map<string, ProcessorTime>();
+  for (const { name } of Deno.readDirSync(`/proc/${pid}/task`)) {
+    const values = read(`/proc/${pid}/task/${name}/schedstat`)?.split(" ");
+    // It may have ended since its name was read.
+    if (values === undefined) continue;
+    times.set(name, { used: Number(values[0]), waited: Number(values[1]) });
+  }
+  return times;
 }
 
 /** Memory of a process that is resident, in bytes. */

@@ -13,7 +13,7 @@ import {
   runLoad,
   runWatched,
 } from "./load_runs.ts";
-import { openFilesMax, processorTime, residentBytes } from "./machine.ts";
+import { openFilesMax, ProcessorClock, residentBytes } from "./machine.ts";
 import { measureFile, measureReceived, measureSent } from "./measure_sockets.ts";
 import type { Options } from "./options.ts";
 import type { ProgramOptions, Server, Stage } from "./peers.ts";
@@ -179,9 +179,9 @@ async function measureIdleProcessor(
   try {
     await pause(SETTLE_MS);
     const start = performance.now();
-    const before = processorTime(server.process.pid);
+    const clock = new ProcessorClock(server.process.pid);
     await pause(options.idleSeconds * 1000);
-    const used = (processorTime(server.process.pid).used - before.used) / 1e6;
+    const used = clock.elapsed.used / 1e6;
     return { cpuMillisecondsPer10s: used * 10_000 / (performance.now() - start) };
   } finally {
     await holder.stop();

@@ -2,7 +2,7 @@
  * The C reference on io_uring: multishot accept, multishot receive into provided buffers, and
  * replies sent from the buffer they arrived in.
  *
- *   echo_uring [--port 0 | --path P] [--to P] [--buffers 1024] [--buffer-bytes 16384]
+ *   echo_uring [--port 0 | --path P] [--to PORT] [--buffers 1024] [--buffer-bytes 16384]
  *     [--lifetime 600]
  *
  * With --to it is a proxy of the same make: what a client sends goes to that port on 127.0.0.1, and
