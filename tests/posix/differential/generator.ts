@@ -135,8 +135,28 @@ function withoutTheNeedless(
   compare: (sequence: Sequence) => string | undefined,
 ): Sequence {
   for (let at = sequence.steps.length - 1; at >= 0; at--) {
-    const fewer = { ...sequence, steps: sequence.steps.toSpliced(at, 1) };
-    if (compare(fewer) !== undefined) sequence = fewer;
+    for (const steps of withoutStep(sequence.steps, at)) {
+      const fewer = { ...sequence, steps };
+      if (compare(fewer) === undefined) continue;
+      sequence = fewer;
+      break;
+    }
   }
   return sequence;
+}
+
+/**
+ * All steps but one. Without it the number in the last one, which shows the difference, may stand for
+ * another descriptor: each other number is tried, too.
+ */
+function* withoutStep(steps: readonly Step[], at: number): Generator<readonly Step[]> {
+  const fewer = steps.toSpliced(at, 1);
+  yield fewer;
+  if (at === fewer.length) return;
+  const [name, , ...others] = fewer.at(-1)!;
+  const [pick] = OPERATIONS[name].picks;
+  if (pick === undefined) return;
+  for (let number = 0; number < choicesOf(pick); number++) {
+    yield fewer.with(-1, [name, number, ...others]);
+  }
 }
