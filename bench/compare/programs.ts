@@ -86,13 +86,7 @@ export function commandOf(
     case "echo millrace":
       return [...millrace, pathOf("peers/millrace.ts"), "--backend", "kernel"];
     case "echo millraceSmallHeap":
-      return [
-        ...denoCommand(grants, [SMALL_HEAP]),
-        "--allow-ffi",
-        pathOf("peers/millrace.ts"),
-        "--backend",
-        "kernel",
-      ];
+      return [...millrace, SMALL_HEAP, pathOf("peers/millrace.ts"), "--backend", "kernel"];
     case "echo millraceHost":
       return [...deno, pathOf("peers/millrace.ts"), "--backend", "host"];
     case "echo posix":
@@ -141,14 +135,13 @@ export function commandOf(
   throw new Error(`${TITLES[peer]} has no program for ${role}`);
 }
 
-function denoCommand({ read, unix }: Grants, flags: readonly string[] = []): readonly string[] {
+function denoCommand({ read, unix }: Grants): readonly string[] {
   const reads = [read, unix].filter((path) => path !== undefined);
   return [
     Deno.execPath(),
     "run",
     "--no-prompt",
     "--no-config",
-    ...flags,
     `--allow-net=${["127.0.0.1", ...(unix === undefined ? [] : [`unix:${unix}`])].join(",")}`,
     ...(reads.length === 0 ? [] : [`--allow-read=${reads.join(",")}`]),
     ...(unix === undefined ? [] : [`--allow-write=${unix}`]),

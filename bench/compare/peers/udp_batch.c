@@ -7,9 +7,9 @@
  * To one port it uses UDP_SEGMENT: as many datagrams in one message as the kernel takes, all
  * messages of a burst in one sendmmsg. Below COPY_BYTES a message is copied together from its
  * buffers (64 B: 1.4 times as fast as an iovec with an element each), above it names them in an
- * iovec (1200 B: 1.2 times as fast as copying twice); --copy decides otherwise. With another --memory the
- * datagrams lie behind one another in one buffer, and a message is one piece of it. To many ports
- * in turn nothing can be joined: sendmmsg with a destination each, as with --gso 0.
+ * iovec (1200 B: 1.2 times as fast as copying twice); --copy decides otherwise. With another
+ * --memory the datagrams lie behind one another in one buffer, and a message is one piece of it. To
+ * many ports in turn nothing can be joined: sendmmsg with a destination each, as with --gso 0.
  */
 #include "../udp.h"
 
